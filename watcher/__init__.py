@@ -1,0 +1,1 @@
+"""img-ingestion: de-identified images from a drop folder to the AI backend."""

@@ -1,0 +1,1 @@
+"""PNG to base64 to contract body to backend."""

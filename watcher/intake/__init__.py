@@ -1,0 +1,1 @@
+"""Which files are here, and is this one whole?"""

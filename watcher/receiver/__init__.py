@@ -1,0 +1,1 @@
+"""The reference backend, for first runs and tests."""

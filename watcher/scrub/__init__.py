@@ -1,0 +1,1 @@
+"""Take PHI out of header and pixels, and prove it."""

@@ -1,0 +1,1 @@
+"""Ledger (SQLite) and spool (files): what survives a crash."""
