@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from watcher.dicom.part10 import PixelElement
+from watcher.model import StudyFields
 
 Box = tuple[int, int, int, int, int]
 """(frame, left, top, right, bottom) in pixels, right and bottom exclusive; frame counts from 1 and
@@ -43,7 +44,10 @@ class Scrubbed:
     `dataset` is cleaned, without Pixel Data. `frames` yields cleaned stored values. `verbatim` is
     the source's pixel element when no pixel changed, so that it can be copied as it is, and None
     when the frames must be written anew. `leak` searches bytes for this patient's own values and
-    names the source tag of a hit, or None.
+    names the source tag of a hit, or None. `study` holds the pseudonyms for the contract, never
+    empty ones: where the source has no Patient ID or Accession Number, the scrub room makes them
+    from the Study Instance UID; `study.patient_age` is nnnY or None (PS3.5 AS; above 89: 090Y;
+    days, weeks and months: 000Y or whole years).
     """
 
     dataset: Dataset
@@ -55,3 +59,6 @@ class Scrubbed:
     uid_digest: str
     recipe: str
     key_id: str
+    study: StudyFields
+    sop_class_uid: str
+    sop_instance_uid: str

@@ -1,0 +1,208 @@
+"""The pure call that runs in a worker process: one source file in, files and pseudonyms out.
+
+`prepare(job)` opens, walks, parses, scrubs, renders, encodes and proves one Instance. Paths and
+hashes go in and come out; no pixels cross the pipe. Everything unexpected is caught here, once.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import mmap
+import os
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from watcher.deliver import body, encode
+from watcher.dicom import frames as dicom_frames
+from watcher.dicom import part10, walk, writing
+from watcher.dicom.scrubbed import Scrubbed
+from watcher.errors import DeferredError, ExcludedError, RefusedError
+from watcher.intake import opening
+from watcher.model import (
+    Deferred,
+    Excluded,
+    ImageFields,
+    Outcome,
+    Prepared,
+    Reason,
+    Refused,
+    Signature,
+    SpoolFile,
+    StudyFields,
+)
+from watcher.options import Limits, PixelOptions, RenderOptions, ScrubOptions
+from watcher.render import render
+from watcher.scrub import Scrubber
+from watcher.scrub.keys import load_key
+
+# Below this a file is read, so that a writer who truncates it cannot kill the worker (SIGBUS).
+_MAPPED_FROM = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file to prepare. `path` is relative to `root`; results go to `out` as `<id>.*`."""
+
+    id: str
+    root: Path
+    path: str
+    out: Path
+    key_file: Path
+    scrub: ScrubOptions
+    pixels: PixelOptions
+    render: RenderOptions
+    limits: Limits
+    body: bool = False
+
+
+def prepare(job: Job) -> Outcome:
+    """Prepare one file; never raises, so that no message with a patient in it can travel."""
+    try:
+        return _prepare(job)
+    except (RefusedError, ExcludedError, DeferredError) as known:
+        outcome: Refused | Excluded | Deferred = known.outcome
+    except MemoryError:
+        outcome = Refused(Reason.OUT_OF_MEMORY)
+    except OSError as error:
+        outcome = Deferred(Reason.UNREADABLE, f"errno-{error.errno}")
+    except RecursionError:
+        outcome = Refused(Reason.OVER_LIMIT, "recursion")
+    except BaseException as error:  # noqa: BLE001 - the worker's edge; deid calls sys.exit
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        outcome = Refused(Reason.INTERNAL, place(error))
+    clear(job)
+    return outcome
+
+
+def place(error: BaseException) -> str:
+    """Type and code place of an error, never its message, which may quote a patient."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if "watcher" in f.filename] or frames
+    where = f"{Path(ours[-1].filename).stem}:{ours[-1].lineno}" if ours else "?"
+    return f"{type(error).__name__} at {where}"
+
+
+def clear(job: Job) -> None:
+    """Remove whatever an attempt at this id left in its outbox."""
+    for path in job.out.glob(f"{job.id}.*"):
+        path.unlink(missing_ok=True)
+
+
+class _Steps:
+    """Milliseconds of CPU-bound work per step."""
+
+    def __init__(self) -> None:
+        self.ms: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = (time.perf_counter() - start) * 1000
+            self.ms[name] = round(self.ms.get(name, 0.0) + spent, 3)
+
+
+def _prepare(job: Job) -> Prepared:
+    clear(job)
+    steps = _Steps()
+    descriptor = opening.open_source(job.root, job.path)
+    try:
+        before = opening.signature(descriptor)
+        with steps.step("read"):
+            source = _contents(descriptor, before.size, job.limits)
+        prepared = _instance(job, source, before, steps)
+        if opening.signature(descriptor) != before:
+            raise DeferredError(Reason.CHANGED)
+    finally:
+        os.close(descriptor)
+    return replace(prepared, steps_ms=steps.ms)
+
+
+def _contents(descriptor: int, size: int, limits: Limits) -> memoryview:
+    if size > limits.file_bytes:
+        raise RefusedError(Reason.OVER_LIMIT, "file_bytes")
+    if size >= _MAPPED_FROM:
+        return memoryview(mmap.mmap(descriptor, size, prot=mmap.PROT_READ))
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        return memoryview(file.read(size + 1))
+
+
+def _instance(job: Job, source: memoryview, signature: Signature, steps: _Steps) -> Prepared:
+    if len(source) != signature.size:
+        raise DeferredError(Reason.CHANGED)
+    with steps.step("parse"):
+        walked = walk.walk(source, job.limits)
+        part = part10.parse(source, walked, job.limits)
+        decoder = dicom_frames.open_frames(part, job.limits)
+    with steps.step("hash"):
+        digest = hashlib.sha256(source).hexdigest()
+    with steps.step("scrub"):
+        scrubbed = _scrubber(job.scrub, job.pixels, job.key_file).scrub(part, decoder)
+    with steps.step("write"):
+        written = writing.write(scrubbed, job.out / f"{job.id}.dcm")
+    _prove(scrubbed, written.header)
+    study = scrubbed.study
+    images = tuple(_images(job, scrubbed, steps))
+    with steps.step("prove"):
+        _prove(scrubbed, body.skeleton(study, images))
+    if job.body:
+        with steps.step("body"):
+            body.write_body(job.out / f"{job.id}.json", study, images, job.out)
+    return Prepared(
+        source_sha256=digest,
+        signature=signature,
+        uid_digest=scrubbed.uid_digest,
+        study=study,
+        images=images,
+        dcm=SpoolFile(f"{job.id}.dcm", written.size, written.sha256),
+        recipe=scrubbed.recipe,
+        key_id=scrubbed.key_id,
+        verdict=scrubbed.verdict,
+        boxes=scrubbed.boxes,
+    )
+
+
+def _images(job: Job, scrubbed: Scrubbed, steps: _Steps) -> Iterator[ImageFields]:
+    many = scrubbed.frames.number > 1
+    for index in range(scrubbed.frames.number):
+        stem = f"{job.id}.{index + 1:05d}" if many else job.id
+        png = job.out / f"{stem}.png"
+        with steps.step("render"):
+            rendered = render(scrubbed, index, job.render, png)
+        with steps.step("encode"):
+            text = encode.write_text(png, job.out / f"{stem}.png.txt")
+        yield ImageFields(
+            image_instance_uid=scrubbed.sop_instance_uid,
+            sop_class_uid=scrubbed.sop_class_uid,
+            height=rendered.height,
+            width=rendered.width,
+            rescale_slope=rendered.rescale_slope,
+            rescale_intercept=rendered.rescale_intercept,
+            photometric_interpretation=rendered.photometric_interpretation,
+            samples_per_pixel=rendered.samples_per_pixel,
+            bits_allocated=rendered.bits_allocated,
+            bits_stored=rendered.bits_stored,
+            high_bit=rendered.high_bit,
+            text=text,
+            png=rendered.png,
+            frame_number=index + 1 if many else None,
+        )
+
+
+def _prove(scrubbed: Scrubbed, data: bytes) -> None:
+    tag = scrubbed.leak(data)
+    if tag is not None:
+        raise RefusedError(Reason.RESIDUAL_PHI, tag)
+
+
+@functools.lru_cache(maxsize=64)
+def _scrubber(scrub: ScrubOptions, pixels: PixelOptions, key_file: Path) -> Scrubber:
+    return Scrubber.load(scrub, pixels, load_key(key_file))

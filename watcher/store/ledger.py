@@ -1,0 +1,314 @@
+"""The ledger: every file's state in SQLite, one connection that writes, one transaction a group.
+
+All methods are synchronous and belong to the thread that owns the connection (`watcher.store.
+writer`). Nothing here reads a clock: `now` is passed in, in Unix seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from pathlib import Path
+
+from watcher.errors import ConfigError
+from watcher.model import MOVES, Prepared, Reason, Signature, State
+from watcher.store.records import Move, Row, dump_prepared, row_of, signature_columns
+
+VERSION = 1
+
+Sighting = tuple[str, str, Signature]
+"""(customer, path relative to the customer's folder, signature)"""
+
+
+class IllegalMoveError(RuntimeError):
+    """A bug: the table of states does not have this move."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open or create the ledger, mode 0600, WAL with synchronous=FULL.
+
+    FULL, because NORMAL loses committed rows in a power cut. Raises ConfigError for a ledger
+    of another version, a corrupt one, or a file that is none.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    try:
+        _configure(connection)
+        _migrate(connection)
+    except sqlite3.DatabaseError:
+        connection.close()
+        raise ConfigError(
+            "state/ledger.sqlite is not a usable ledger; move it away to have it rebuilt "
+            "from the files in the drop folder"
+        ) from None
+    except ConfigError:
+        connection.close()
+        raise
+    return connection
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == VERSION:
+        return
+    if version != 0:
+        raise ConfigError(
+            f"state/ledger.sqlite has version {version}, this program needs {VERSION}"
+        )
+    schema = resources.files("watcher.store").joinpath("schema.sql").read_text(encoding="utf-8")
+    connection.executescript(
+        f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA user_version = {VERSION};\nCOMMIT;"
+    )
+    connection.executemany(
+        "INSERT INTO moves VALUES (?, ?)",
+        [(source, target) for source, targets in MOVES.items() for target in targets],
+    )
+
+
+class Ledger:
+    """What may be asked of the ledger and written to it, inside somebody's transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For `watcher.store.queries`."""
+        return self._db
+
+    # -- arrival -----------------------------------------------------------------------------
+
+    def admit(self, sightings: Iterable[Sighting], now: float) -> list[str]:
+        """Write down files that were seen at rest; returns the ids that are new or changed.
+
+        A file that is still QUEUED and has changed keeps its row and gets the new signature: it
+        was not whole yet. A changed file whose old version went further is a new arrival.
+        """
+        return [id for sighting in sightings if (id := self._admit(*sighting, now)) is not None]
+
+    def _admit(self, customer: str, path: str, signature: Signature, now: float) -> str | None:
+        raw = os.fsencode(path)
+        columns = signature_columns(signature)
+        where = (customer, raw)
+        pending = self._db.execute(
+            "SELECT id, device, inode, size, mtime_ns FROM instances"
+            " WHERE customer = ? AND path = ? AND state = 'queued'",
+            where,
+        ).fetchone()
+        if pending is not None:
+            return self._touch(pending, columns, now)
+        known = self._db.execute(
+            "SELECT 1 FROM instances WHERE customer = ? AND path = ? AND device = ? AND inode = ?"
+            " AND size = ? AND mtime_ns = ?",
+            where + columns,
+        ).fetchone()
+        if known is not None:
+            return None
+        id_ = secrets.token_hex(8)
+        self._db.execute(
+            "INSERT INTO instances (id, customer, path, device, inode, size, mtime_ns, state,"
+            " not_before, seen_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)",
+            (id_, *where, *columns, now, now, now),
+        )
+        self._event(id_, State.QUEUED, now)
+        return id_
+
+    def _touch(
+        self, pending: sqlite3.Row, columns: tuple[int, int, int, int], now: float
+    ) -> str | None:
+        if tuple(pending)[1:] == columns:
+            return None
+        # OR REPLACE never fires: the row with these columns, if any, is of an earlier file at
+        # this path that came to an end; then the pending row keeps its old signature.
+        self._db.execute(
+            "UPDATE OR IGNORE instances SET device = ?, inode = ?, size = ?, mtime_ns = ?,"
+            " not_before = min(not_before, ?) WHERE id = ?",
+            (*columns, now, pending["id"]),
+        )
+        return str(pending["id"])
+
+    # -- work --------------------------------------------------------------------------------
+
+    def release_claims(self) -> int:
+        """At start: nobody works on anything. Returns how many claims a dead process had left."""
+        return self._db.execute("UPDATE instances SET claimed = 0 WHERE claimed = 1").rowcount
+
+    def claim(self, state: State, customer: str, limit: int, now: float) -> list[Row]:
+        """Take up to `limit` due rows of one customer; the attempt is counted before the work."""
+        due = self._db.execute(
+            "UPDATE instances SET claimed = 1, attempts = attempts + 1 WHERE id IN ("
+            " SELECT id FROM instances WHERE state = ? AND customer = ? AND claimed = 0"
+            " AND not_before <= ? ORDER BY not_before LIMIT ?) RETURNING *",
+            (state, customer, now, limit),
+        ).fetchall()
+        return [row_of(record) for record in due]
+
+    def claim_fairly(
+        self, state: State, customers: Sequence[str], limit: int, now: float
+    ) -> list[Row]:
+        """As `claim`, an equal share for each customer that has something due, at least one."""
+        taken: list[Row] = []
+        for position, customer in enumerate(customers):
+            share = max(1, (limit - len(taken)) // (len(customers) - position))
+            taken += self.claim(state, customer, share, now)
+        return taken
+
+    def claim_ids(self, ids: Sequence[str]) -> list[Row]:
+        """Take these rows, if they are pending and free, whether or not they are due."""
+        marks = ",".join("?" * len(ids))
+        taken = self._db.execute(
+            "UPDATE instances SET claimed = 1, attempts = attempts + 1"  # noqa: S608 - marks only
+            f" WHERE id IN ({marks}) AND claimed = 0 AND state IN ('queued', 'staged') RETURNING *",
+            ids,
+        ).fetchall()
+        return [row_of(record) for record in taken]
+
+    def unclaim(self, id_: str) -> None:
+        """Give a row back untouched: the work was not started after all."""
+        self._db.execute(
+            "UPDATE instances SET claimed = 0, attempts = max(0, attempts - 1) WHERE id = ?", (id_,)
+        )
+
+    def stage(self, row: Row, prepared: Prepared, now: float) -> Move:
+        """Commit what a worker prepared; returns the move that was made.
+
+        STAGED, or DUPLICATE of the same bytes, or QUARANTINED as a conflict with the same SOP
+        Instance UID, or QUEUED again when the file changed after it was read.
+        """
+        move = self._judge(row, prepared)
+        self.move(row.id, move, now)
+        return move
+
+    def _judge(self, row: Row, prepared: Prepared) -> Move:
+        current = self.get(row.id)
+        if current is not None and current.signature not in (row.signature, prepared.signature):
+            return Move(State.QUEUED, Reason.CHANGED)
+        same = self._db.execute(
+            "SELECT 1 FROM instances WHERE customer = ? AND sha256 = ? AND id <> ?"
+            " AND state IN ('staged', 'delivered')",
+            (row.customer, prepared.source_sha256, row.id),
+        ).fetchone()
+        if same is not None:
+            return Move(State.DUPLICATE, prepared=prepared)
+        rival = self._db.execute(
+            "SELECT 1 FROM instances WHERE customer = ? AND uid_digest = ? AND id <> ?"
+            " AND state IN ('staged', 'delivered')",
+            (row.customer, prepared.uid_digest, row.id),
+        ).fetchone()
+        if rival is not None:
+            return Move(State.QUARANTINED, Reason.CONFLICT, prepared=prepared)
+        return Move(State.STAGED, prepared=prepared, steps_ms=prepared.steps_ms)
+
+    def move(self, id_: str, move: Move, now: float) -> None:
+        """Make one move and write its event. Raises IllegalMoveError."""
+        prepared = move.prepared
+        later = move.state in (State.QUEUED, State.STAGED) and move.reason is not None
+        try:
+            changed = self._db.execute(
+                "UPDATE instances SET deferrals = CASE WHEN ? THEN deferrals + 1 ELSE 0 END,"
+                " state = ?, reason = ?, detail = ?, claimed = 0, attempts = 0,"
+                " not_before = ?, changed_at = ?, sha256 = coalesce(?, sha256),"
+                " uid_digest = coalesce(?, uid_digest), series = coalesce(?, series),"
+                " prepared = coalesce(?, prepared), batch = CASE WHEN ? THEN batch END"
+                " WHERE id = ?",
+                (
+                    later,
+                    move.state,
+                    move.reason or "",
+                    move.detail,
+                    max(now, move.not_before),
+                    now,
+                    prepared and prepared.source_sha256,
+                    prepared and prepared.uid_digest,
+                    prepared and prepared.study.series_instance_uid,
+                    prepared and dump_prepared(prepared),
+                    move.state is State.STAGED,
+                    id_,
+                ),
+            ).rowcount
+        except sqlite3.IntegrityError:
+            raise IllegalMoveError(f"to {move.state}") from None
+        if changed != 1:
+            raise IllegalMoveError(f"no such instance, to {move.state}")
+        self._event(id_, move.state, now, move)
+
+    def lost_worker(self, id_: str, move: Move, now: float) -> None:
+        """As `move`, but the attempt stays counted: the worker did not come back."""
+        attempts = self._db.execute(
+            "SELECT attempts FROM instances WHERE id = ?", (id_,)
+        ).fetchone()[0]
+        self.move(id_, move, now)
+        self._db.execute("UPDATE instances SET attempts = ? WHERE id = ?", (attempts, id_))
+
+    def assign_batch(self, ids: Sequence[str], batch: str) -> None:
+        """Remember the request these instances are about to be sent in, before it is sent."""
+        self._db.executemany(
+            "UPDATE instances SET batch = ? WHERE id = ?", [(batch, id_) for id_ in ids]
+        )
+
+    def relocate(self, id_: str, origin: str) -> None:
+        """Say where the original of one instance lies now: 'drop' or 'quarantine'."""
+        self._db.execute("UPDATE instances SET origin = ? WHERE id = ?", (origin, id_))
+
+    def disposed(self, ids: Sequence[str]) -> None:
+        """The originals of these were archived, deleted or kept, as the setting says."""
+        self._db.executemany(
+            "UPDATE instances SET disposed = 1 WHERE id = ?", [(id_,) for id_ in ids]
+        )
+
+    def hurry(self, id_: str, now: float) -> bool:
+        """Make one pending instance due at once."""
+        hurried = self._db.execute(
+            "UPDATE instances SET not_before = ?"
+            " WHERE id = ? AND state IN ('queued', 'staged') AND claimed = 0",
+            (now, id_),
+        )
+        return hurried.rowcount == 1
+
+    def hurry_all(self, state: State, customer: str, reason: Reason, now: float) -> int:
+        """Make everything due that waits for one reason: the reason is gone."""
+        return self._db.execute(
+            "UPDATE instances SET not_before = ? WHERE state = ? AND customer = ? AND reason = ?"
+            " AND not_before > ?",
+            (now, state, customer, reason, now),
+        ).rowcount
+
+    def save_breaker(self, destination: str, snapshot: str) -> None:
+        """Keep a destination's breaker over a restart."""
+        self._db.execute(
+            "INSERT INTO breakers VALUES (?, ?)"
+            " ON CONFLICT DO UPDATE SET snapshot = excluded.snapshot",
+            (destination, snapshot),
+        )
+
+    def _event(self, id_: str, state: State, now: float, move: Move | None = None) -> None:
+        self._db.execute(
+            "INSERT INTO events (id, at, state, reason, detail, steps_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                id_,
+                now,
+                state,
+                (move and move.reason) or "",
+                move.detail if move else "",
+                json.dumps(dict(move.steps_ms)) if move and move.steps_ms else "{}",
+            ),
+        )
+
+    def get(self, id_: str) -> Row | None:
+        """One instance, or None."""
+        record = self._db.execute("SELECT * FROM instances WHERE id = ?", (id_,)).fetchone()
+        return None if record is None else row_of(record)

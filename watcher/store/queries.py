@@ -1,0 +1,158 @@
+"""Looks at the ledger: what people and the pipeline ask of it without changing anything."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from watcher.model import PENDING, State
+from watcher.store.records import Event, Row, event_of, row_of
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Where one customer's files are. `balanced` is the promise that none was lost."""
+
+    customer: str
+    seen: int
+    queued: int
+    staged: int
+    delivered: int
+    duplicate: int
+    excluded: int
+    quarantined: int
+    oldest_pending: float | None
+
+    @property
+    def pending(self) -> int:
+        """Files still on their way."""
+        return self.queued + self.staged
+
+    @property
+    def balanced(self) -> bool:
+        """seen = delivered + duplicate + excluded + quarantined + pending."""
+        settled = self.delivered + self.duplicate + self.excluded + self.quarantined
+        return self.seen == settled + self.pending
+
+
+def reader(path: Path) -> sqlite3.Connection:
+    """A read-only connection; it never writes or checkpoints, so it is safe beside the gateway."""
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def tallies(db: sqlite3.Connection) -> list[Tally]:
+    """One tally per customer, by name; the cost does not depend on the number of files."""
+    counts: dict[str, dict[str, int]] = {}
+    for customer, state, n in db.execute("SELECT customer, state, n FROM counts"):
+        counts.setdefault(customer, {})[state] = n
+    return [
+        Tally(
+            customer,
+            of.get("seen", 0),
+            **{state.value: of.get(state.value, 0) for state in State},
+            oldest_pending=_oldest(db, customer),
+        )
+        for customer, of in sorted(counts.items())
+    ]
+
+
+def _oldest(db: sqlite3.Connection, customer: str) -> float | None:
+    ages = [
+        db.execute(
+            "SELECT min(seen_at) FROM instances WHERE state = ? AND customer = ?", (state, customer)
+        ).fetchone()[0]
+        for state in PENDING
+    ]
+    return min((age for age in ages if age is not None), default=None)
+
+
+def recount(db: sqlite3.Connection) -> dict[str, int]:
+    """Files per customer and state counted one by one, to hold against the kept counts."""
+    return {
+        f"{customer}/{state}": n
+        for customer, state, n in db.execute(
+            "SELECT customer, state, count(*) FROM instances GROUP BY customer, state"
+        )
+    }
+
+
+def in_state(db: sqlite3.Connection, state: State, customer: str | None = None) -> Iterator[Row]:
+    """The rows in one state, oldest change first."""
+    where, values = ("", ()) if customer is None else (" AND customer = ?", (customer,))
+    query = f"SELECT * FROM instances WHERE state = ?{where} ORDER BY changed_at"  # noqa: S608
+    yield from map(row_of, db.execute(query, (state, *values)))
+
+
+def find(db: sqlite3.Connection, id_: str) -> Row | None:
+    """One instance by id, or by an unambiguous beginning of it."""
+    records = db.execute(
+        "SELECT * FROM instances WHERE id >= ? AND id < ? LIMIT 2", (id_, id_ + "g")
+    ).fetchall()
+    return row_of(records[0]) if len(records) == 1 else None
+
+
+def history(db: sqlite3.Connection, id_: str) -> list[Event]:
+    """The life of one instance, oldest first."""
+    return [
+        event_of(e) for e in db.execute("SELECT * FROM events WHERE id = ? ORDER BY seq", (id_,))
+    ]
+
+
+def due_customers(db: sqlite3.Connection, state: State, now: float) -> list[str]:
+    """Customers that have something due in this state."""
+    customers = [c for (c,) in db.execute("SELECT DISTINCT customer FROM counts WHERE n > 0")]
+    return [
+        customer
+        for customer in customers
+        if db.execute(
+            "SELECT 1 FROM instances WHERE state = ? AND customer = ? AND claimed = 0"
+            " AND not_before <= ? LIMIT 1",
+            (state, customer, now),
+        ).fetchone()
+    ]
+
+
+def next_due(db: sqlite3.Connection, state: State) -> float | None:
+    """When the next unclaimed row of this state falls due, in Unix seconds."""
+    customers = [c for (c,) in db.execute("SELECT customer FROM counts WHERE state = ?", (state,))]
+    times = [
+        db.execute(
+            "SELECT min(not_before) FROM instances"
+            " WHERE state = ? AND customer = ? AND claimed = 0",
+            (state, customer),
+        ).fetchone()[0]
+        for customer in customers
+    ]
+    return min((at for at in times if at is not None), default=None)
+
+
+def batch_members(db: sqlite3.Connection, batch: str) -> list[str]:
+    """The ids that were sent together."""
+    return [
+        i for (i,) in db.execute("SELECT id FROM instances WHERE batch = ? ORDER BY id", (batch,))
+    ]
+
+
+def undisposed(db: sqlite3.Connection, limit: int) -> list[Row]:
+    """Settled files whose original is still to be archived, deleted or kept.
+
+    A DUPLICATE waits until its twin is DELIVERED: no original is touched before an
+    acknowledgement of its content is durable.
+    """
+    records = db.execute(
+        "SELECT * FROM instances AS i WHERE disposed = 0 AND (state = 'delivered' OR"
+        " (state = 'duplicate' AND EXISTS (SELECT 1 FROM instances AS t WHERE"
+        " t.customer = i.customer AND t.sha256 = i.sha256 AND t.state = 'delivered')))"
+        " AND state IN ('delivered', 'duplicate') ORDER BY seen_at LIMIT ?",
+        (limit,),
+    ).fetchall()
+    return [row_of(record) for record in records]
+
+
+def breakers(db: sqlite3.Connection) -> dict[str, str]:
+    """The breakers' snapshots by destination."""
+    return dict(db.execute("SELECT destination, snapshot FROM breakers").fetchall())

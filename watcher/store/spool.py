@@ -1,0 +1,187 @@
+"""The folders under state/: outbox, quarantine and archive, and every move of an original.
+
+Names below here are ids and customers, never a patient's and never an original file name. An
+original is linked or copied, made durable, and only then removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from watcher.errors import DeferredError
+from watcher.model import Reason, Signature
+
+_COPY = 1 << 20
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """The folders of one state directory."""
+
+    state: Path
+
+    def prepare(self) -> None:
+        """Make the folders, mode 0700."""
+        for folder in (self.state, self.outbox, self.quarantine, self.archive, self.state / "log"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def outbox(self) -> Path:
+        """Cleaned DICOM, PNG and base64 text waiting to be sent."""
+        return self.state / "outbox"
+
+    @property
+    def quarantine(self) -> Path:
+        """Refused originals, each with a reason.json, for a person to decide."""
+        return self.state / "quarantine"
+
+    @property
+    def archive(self) -> Path:
+        """Originals after their acknowledgement."""
+        return self.state / "archive"
+
+    def outbox_of(self, customer: str) -> Path:
+        """The outbox of one customer; made when missing."""
+        return _made(self.outbox / customer)
+
+    def clear_outbox(self, customer: str, id_: str) -> None:
+        """Remove everything prepared for one id."""
+        for path in (self.outbox / customer).glob(f"{id_}.*"):
+            path.unlink(missing_ok=True)
+
+    def sweep_outbox(self, wanted: frozenset[str]) -> int:
+        """Remove what no wanted id owns: left by a worker that died. Returns how many files."""
+        stray = [p for p in self.outbox.glob("*/*") if p.name.split(".", 1)[0] not in wanted]
+        for path in stray:
+            path.unlink(missing_ok=True)
+        return len(stray)
+
+    def quarantined(self, customer: str, id_: str) -> Path | None:
+        """The quarantined original of one id, if it is there."""
+        return next(iter((self.quarantine / customer).glob(f"*/{id_}.dcm")), None)
+
+    def hold(self, source: int, customer: str, id_: str, record: dict[str, str]) -> None:
+        """Keep the open original `source` in quarantine, with `record` beside it as reason.json.
+
+        `record` must have a "reason". The drop folder's copy stays where it is.
+        Raises DeferredError(DISK_FULL).
+        """
+        folder = _made(self.quarantine / customer / record["reason"])
+        with _room():
+            copy(source, folder / f"{id_}.dcm")
+            note = folder / f"{id_}.reason.json"
+            write_durably(note, json.dumps(record, indent=2).encode())
+
+    def forget(self, customer: str, id_: str) -> None:
+        """Remove one id from quarantine."""
+        for path in (self.quarantine / customer).glob(f"*/{id_}.*"):
+            path.unlink(missing_ok=True)
+
+    def archived(self, customer: str, id_: str, now: float) -> Path:
+        """Where an original of this id is archived at `now` (UTC day)."""
+        day = time.strftime("%Y-%m-%d", time.gmtime(now))
+        return _made(self.archive / customer / day) / f"{id_}.dcm"
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = Reason.DISK_FULL if error.errno in _NO_ROOM else Reason.UNREADABLE
+        raise DeferredError(reason, f"errno-{error.errno}") from None
+
+
+def copy(source: int, target: Path) -> None:
+    """Copy an open file durably: a temporary name, fsync, rename, fsync of the folder."""
+    partial = target.with_suffix(".partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as out, os.fdopen(os.dup(source), "rb") as original:
+        original.seek(0)
+        shutil.copyfileobj(original, out, _COPY)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(partial, target)
+    sync_folder(target.parent)
+
+
+def write_durably(target: Path, data: bytes) -> None:
+    """Write a small file so that after a power cut it is there whole or not at all."""
+    partial = target.with_suffix(".partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(partial, target)
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def take_away(folder: int, name: str, expected: Signature, target: Path | None) -> bool:
+    """Archive (or, without a target, remove) the original `name` in the open `folder`, durably.
+
+    Only if it still is the file that was delivered; returns False, and leaves it, when it is not.
+    The file is first renamed into our hands and looked at there, so that one that is swapped at
+    the last moment is put back instead of lost. Raises DeferredError.
+    """
+    held = f".taken-{expected.inode:x}-{expected.mtime_ns:x}"
+    with _room():
+        if not _is(folder, held, expected):  # else: a crash came between the two steps
+            if not _is(folder, name, expected):
+                return False
+            os.rename(name, held, src_dir_fd=folder, dst_dir_fd=folder)
+        if not _is(folder, held, expected):
+            os.link(held, name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.unlink(held, dir_fd=folder)
+            return False
+        if target is not None:
+            _archive(folder, held, target)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(held, dir_fd=folder)
+        os.fsync(folder)
+    return True
+
+
+def _archive(folder: int, held: str, target: Path) -> None:
+    try:
+        os.rename(held, target, src_dir_fd=folder)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        source = os.open(held, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            copy(source, target)
+        finally:
+            os.close(source)
+    sync_folder(target.parent)
+
+
+def _is(folder: int, name: str, expected: Signature) -> bool:
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return Signature(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns) == expected
