@@ -28,6 +28,12 @@ class IntakeOptions(Options):
     """Seconds a file must be at rest after a close or rename event before it is tried."""
     quiet_without_close: float = Field(2.0, ge=0)
     """Seconds a file must be at rest when no close or rename was seen."""
+    quiet_when_empty: float = Field(30.0, ge=0)
+    """Seconds a file must stay empty before it is taken, and quarantined, as it is."""
+    act_anyway_after: float = Field(120.0, gt=0)
+    """Seconds after which a file that never comes to rest is tried all the same."""
+    watch: Literal["auto", "events", "scan"] = "auto"
+    """auto: events on local disks, only scans on network mounts; the others force either way."""
     give_up_after: float = Field(3600.0, gt=0)
     """Seconds without change after which a file that is not whole is quarantined as truncated."""
     temporary_suffixes: tuple[str, ...] = (
@@ -39,6 +45,8 @@ class IntakeOptions(Options):
         ".crdownload",
     )
     """Names with these endings, and hidden names, are a sender's work in progress: never taken."""
+    stale_after: float = Field(86_400.0, gt=0)
+    """Seconds after which such a work in progress is shown as stale."""
 
 
 class Limits(Options):
@@ -94,6 +102,73 @@ class DeliverOptions(Options):
     """The backend's base URL, or "embedded" for the reference receiver inside this process."""
     concurrency: int = Field(4, ge=1, le=256)
     """Requests under way at once to one destination."""
+    path: str = Field("/v1/images/upload", pattern=r"^/[!-~]*$")
+    """Where images are posted, below the base URL."""
+    batch_images: int = Field(64, ge=1, le=4096)
+    """Images of one series in one request at most."""
+    batch_bytes: int = Field(32 << 20, ge=1)
+    """Bytes of one request at most, as base64; one image beyond it still goes, alone."""
+    batch_linger: float = Field(0.1, ge=0, le=60)
+    """Seconds an image waits for its neighbours while its series is already being sent."""
+    connect_timeout: float = Field(10.0, gt=0)
+    """Seconds for the name look-up, the connection and the TLS handshake."""
+    stall_timeout: float = Field(30.0, gt=0)
+    """Seconds without the backend taking a further byte before the request is given up."""
+    answer_timeout: float = Field(120.0, gt=0)
+    """Seconds the backend may take to answer once it has the whole request."""
+    slowest: int = Field(16 << 10, ge=1)
+    """Bytes a second below which a request is given up; large requests get longer by it."""
+    retry_first: float = Field(1.0, gt=0)
+    """Seconds before the second try; later ones spread out at random from here."""
+    retry_longest: float = Field(900.0, gt=0)
+    """Seconds between two tries at most, unless the backend asks for more with Retry-After."""
+    attempts: int = Field(100, ge=1)
+    """Tries after which an image that the backend keeps failing on is quarantined."""
+    split_after: int = Field(3, ge=1)
+    """Tries after which a batch that the backend keeps failing on is split."""
+    breaker_after: int = Field(5, ge=1)
+    """Failures in a row after which a destination rests, and is then probed with one request."""
+    breaker_rest: float = Field(5.0, gt=0)
+    """Seconds of the first rest; it doubles with each failed probe up to `retry_longest`."""
+    idempotency: Literal["key", "conflict", "ask"] = "key"
+    """key: the backend honours Idempotency-Key; conflict: its 409 means "already have it";
+    ask: it is asked by `ask_path` before an image is sent again."""
+    ask_path: str = Field("/v1/images/{imageInstanceUid}", pattern=r"^/[!-~]*$")
+    """What is asked with GET when `idempotency` is "ask": 200 means held, 404 means not."""
+    tls_ca: Path | None = None
+    """PEM file of the authorities to trust instead of the system's."""
+    tls_certificate: Path | None = None
+    """PEM file of our own certificate, for mutual TLS."""
+    tls_key: Path | None = None
+    """PEM file of its private key; readable by its owner only."""
+    tls_pins: tuple[str, ...] = ()
+    """SHA-256 of the public keys (SPKI, base64) of which the backend must show one."""
+    plain_http_hosts: tuple[str, ...] = ()
+    """Hosts that may be spoken to without TLS; loopback always may."""
+    auth: Literal["none", "bearer", "api-key", "oauth2"] = "none"
+    """How we identify ourselves."""
+    secret: str = Field("", pattern=r"^((file|env):.+)?$")
+    """Where the token, key or client secret is: file:PATH or env:NAME, never itself."""
+    api_key_header: str = Field("X-API-Key", pattern=r"^[A-Za-z0-9-]+$")
+    """The header that carries the API key."""
+    oauth_token_url: str = ""
+    """The token endpoint for OAuth2 client credentials."""
+    oauth_client_id: str = ""
+    """Our client id there."""
+    oauth_scope: str = ""
+    """The scope to ask for, if any."""
+    proxy: str = ""
+    """HTTP proxy to go through; the environment's proxy variables are ignored."""
+    proxy_secret: str = Field("", pattern=r"^((file|env):.+)?$")
+    """Where the proxy's user:password is: file:PATH or env:NAME."""
+    bytes_per_second: int = Field(0, ge=0)
+    """Bandwidth cap of this destination; 0 means none."""
+    hours: tuple[str, ...] = ()
+    """Local times in which images are sent, e.g. "19:00-07:00"; empty means always."""
+    contract: Path | None = None
+    """The backend's own OpenAPI document, to be compared with ours at start."""
+    contract_check: Literal["refuse", "warn"] = "refuse"
+    """What a breaking difference does to the start."""
 
 
 class WorkerOptions(Options):
