@@ -191,6 +191,19 @@ class ArchiveOptions(Options):
     """archive: moved under state/archive; delete: removed; keep: left where it was dropped."""
     keep_outbox: bool = False
     """Keep the cleaned DICOM, PNG and base64 text after delivery."""
+    keep_days: float = Field(0.0, ge=0)
+    """Days an archived original is kept; 0 means until a person removes it."""
+
+
+class DiskOptions(Options):
+    """`[disk]`: how the box behaves before its disk is full."""
+
+    stop_below: int = Field(1 << 30, ge=0)
+    """Free bytes below which nothing new is prepared; what is staged is still sent."""
+    resume_above: int = Field(2 << 30, ge=0)
+    """Free bytes above which preparing resumes by itself."""
+    ballast: int = Field(16 << 20, ge=0)
+    """Bytes set aside, given back when the disk is full so that the ledger can still write."""
 
 
 class LogOptions(Options):
