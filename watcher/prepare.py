@@ -33,7 +33,6 @@ from watcher.model import (
     Refused,
     Signature,
     SpoolFile,
-    StudyFields,
 )
 from watcher.options import Limits, PixelOptions, RenderOptions, ScrubOptions
 from watcher.render import render
@@ -46,11 +45,14 @@ _MAPPED_FROM = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to prepare. `path` is relative to `root`; results go to `out` as `<id>.*`."""
+    """One file to prepare. `path` is relative to `root`, `device` the file system it was seen on;
+    results go to `out` as `<id>.*`.
+    """
 
     id: str
     root: Path
     path: str
+    device: int | None
     out: Path
     key_file: Path
     scrub: ScrubOptions
@@ -72,7 +74,7 @@ def prepare(job: Job) -> Outcome:
         outcome = Deferred(Reason.UNREADABLE, f"errno-{error.errno}")
     except RecursionError:
         outcome = Refused(Reason.OVER_LIMIT, "recursion")
-    except BaseException as error:  # noqa: BLE001 - the worker's edge; deid calls sys.exit
+    except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
         outcome = Refused(Reason.INTERNAL, place(error))
@@ -113,7 +115,7 @@ class _Steps:
 def _prepare(job: Job) -> Prepared:
     clear(job)
     steps = _Steps()
-    descriptor = opening.open_source(job.root, job.path)
+    descriptor = opening.open_source(job.root, job.path, job.device)
     try:
         before = opening.signature(descriptor)
         with steps.step("read"):

@@ -7,7 +7,8 @@ import multiprocessing
 import os
 import resource
 import signal
-from concurrent.futures import CancelledError, TimeoutError as FutureTimeoutError
+from concurrent.futures import CancelledError
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from multiprocessing.context import BaseContext
 from types import TracebackType
 from typing import Self

@@ -91,13 +91,14 @@ class Ledger:
 
     # -- arrival -----------------------------------------------------------------------------
 
-    def admit(self, sightings: Iterable[Sighting], now: float) -> list[str]:
-        """Write down files that were seen at rest; returns the ids that are new or changed.
+    def admit(self, sightings: Iterable[Sighting], now: float) -> list[tuple[str, str]]:
+        """Write down files that were seen at rest; returns (id, customer) of the new ones.
 
         A file that is still QUEUED and has changed keeps its row and gets the new signature: it
         was not whole yet. A changed file whose old version went further is a new arrival.
         """
-        return [id for sighting in sightings if (id := self._admit(*sighting, now)) is not None]
+        fresh = ((self._admit(*sighting, now), sighting[0]) for sighting in sightings)
+        return [(id_, customer) for id_, customer in fresh if id_ is not None]
 
     def _admit(self, customer: str, path: str, signature: Signature, now: float) -> str | None:
         raw = os.fsencode(path)
@@ -109,7 +110,8 @@ class Ledger:
             where,
         ).fetchone()
         if pending is not None:
-            return self._touch(pending, columns, now)
+            self._touch(pending, columns, now)
+            return None
         known = self._db.execute(
             "SELECT 1 FROM instances WHERE customer = ? AND path = ? AND device = ? AND inode = ?"
             " AND size = ? AND mtime_ns = ?",
@@ -126,19 +128,14 @@ class Ledger:
         self._event(id_, State.QUEUED, now)
         return id_
 
-    def _touch(
-        self, pending: sqlite3.Row, columns: tuple[int, int, int, int], now: float
-    ) -> str | None:
-        if tuple(pending)[1:] == columns:
-            return None
-        # OR REPLACE never fires: the row with these columns, if any, is of an earlier file at
-        # this path that came to an end; then the pending row keeps its old signature.
-        self._db.execute(
-            "UPDATE OR IGNORE instances SET device = ?, inode = ?, size = ?, mtime_ns = ?,"
-            " not_before = min(not_before, ?) WHERE id = ?",
-            (*columns, now, pending["id"]),
-        )
-        return str(pending["id"])
+    def _touch(self, pending: sqlite3.Row, columns: tuple[int, int, int, int], now: float) -> None:
+        if tuple(pending)[1:] != columns:
+            # OR IGNORE: an earlier file at this path came to an end with just this signature.
+            self._db.execute(
+                "UPDATE OR IGNORE instances SET device = ?, inode = ?, size = ?, mtime_ns = ?,"
+                " not_before = min(not_before, ?) WHERE id = ?",
+                (*columns, now, pending["id"]),
+            )
 
     # -- work --------------------------------------------------------------------------------
 
@@ -183,13 +180,15 @@ class Ledger:
         )
 
     def stage(self, row: Row, prepared: Prepared, now: float) -> Move:
-        """Commit what a worker prepared; returns the move that was made.
+        """Decide what a prepared file becomes, and commit it if that is STAGED.
 
-        STAGED, or DUPLICATE of the same bytes, or QUARANTINED as a conflict with the same SOP
-        Instance UID, or QUEUED again when the file changed after it was read.
+        The others are returned and left to the caller, who has an original to look after first:
+        DUPLICATE of the same bytes, QUARANTINED as a conflict with the same SOP Instance UID, or
+        QUEUED again because the file changed after it was read.
         """
         move = self._judge(row, prepared)
-        self.move(row.id, move, now)
+        if move.state is State.STAGED:
+            self.move(row.id, move, now)
         return move
 
     def _judge(self, row: Row, prepared: Prepared) -> Move:

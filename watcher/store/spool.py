@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from watcher.errors import DeferredError
+from watcher.errors import DeferredError, ExcludedError
 from watcher.model import Reason, Signature
 
 _COPY = 1 << 20
@@ -31,7 +31,14 @@ class Spool:
 
     def prepare(self) -> None:
         """Make the folders, mode 0700."""
-        for folder in (self.state, self.outbox, self.quarantine, self.archive, self.state / "log"):
+        for folder in (
+            self.state,
+            self.outbox,
+            self.quarantine,
+            self.archive,
+            self.state / "log",
+            self.state / "keys",
+        ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @property
@@ -48,6 +55,10 @@ class Spool:
     def archive(self) -> Path:
         """Originals after their acknowledgement."""
         return self.state / "archive"
+
+    def key_of(self, customer: str) -> Path:
+        """The key file of one customer."""
+        return self.state / "keys" / f"{customer}.key"
 
     def outbox_of(self, customer: str) -> Path:
         """The outbox of one customer; made when missing."""
@@ -78,8 +89,34 @@ class Spool:
         folder = _made(self.quarantine / customer / record["reason"])
         with _room():
             copy(source, folder / f"{id_}.dcm")
-            note = folder / f"{id_}.reason.json"
-            write_durably(note, json.dumps(record, indent=2).encode())
+            self._note(folder, id_, record)
+
+    def rehold(self, customer: str, id_: str, record: dict[str, str]) -> None:
+        """As `hold`, for an original that is in quarantine already: move it to its new reason."""
+        held = self.quarantined(customer, id_)
+        if held is None:
+            raise ExcludedError(Reason.VANISHED, "quarantine")
+        folder = _made(self.quarantine / customer / record["reason"])
+        with _room():
+            os.replace(held, folder / f"{id_}.dcm")
+            self._note(folder, id_, record)
+
+    def _note(self, folder: Path, id_: str, record: dict[str, str]) -> None:
+        write_durably(folder / f"{id_}.reason.json", json.dumps(record, indent=2).encode())
+        for path in folder.parent.glob(f"*/{id_}.*"):
+            if path.parent != folder:
+                path.unlink(missing_ok=True)
+
+    def release(self, customer: str, id_: str, after: str, now: float) -> None:
+        """A quarantined original was delivered after all: archive, delete or keep it."""
+        held = self.quarantined(customer, id_)
+        if held is not None and after == "archive":
+            target = self.archived(customer, id_, now)
+            with _room():
+                os.replace(held, target)
+                sync_folder(target.parent)
+        if after != "keep":
+            self.forget(customer, id_)
 
     def forget(self, customer: str, id_: str) -> None:
         """Remove one id from quarantine."""

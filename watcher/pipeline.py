@@ -1,0 +1,216 @@
+"""One instance's way, step by step: admit, prepare, quarantine, settle, dispose.
+
+Each step does its work first, makes it durable, and only then writes the move; a crash between
+the two repeats the work and never skips it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from watcher import policy
+from watcher.errors import DeferredError, ExcludedError, RefusedError
+from watcher.intake import opening
+from watcher.intake.arrival import Arrival
+from watcher.model import Prepared, Signature, State
+from watcher.observe.log import Log
+from watcher.prepare import Job
+from watcher.settings import Settings
+from watcher.store import spool as files
+from watcher.store.queries import undisposed
+from watcher.store.records import Move, Row
+from watcher.store.spool import Spool
+from watcher.store.writer import Writer
+from watcher.workers import Workers
+
+
+class Pipeline:
+    """The steps. It holds no state of its own: the ledger is the truth."""
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        spool: Spool,
+        writer: Writer,
+        workers: Workers,
+        log: Log,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._spool = spool
+        self._writer = writer
+        self._workers = workers
+        self._log = log
+        self._clock = clock
+
+    # -- admit -------------------------------------------------------------------------------
+
+    async def admit(self, arrivals: Sequence[Arrival]) -> int:
+        """Write down what arrived; returns how many of them were new or changed."""
+        now = self._clock()
+        sightings = [(a.customer, a.path, a.signature) for a in arrivals]
+        fresh = await self._writer.run(lambda ledger: ledger.admit(sightings, now))
+        for id_, customer in fresh:
+            self._log.moved(id_, customer, State.QUEUED)
+        return len(fresh)
+
+    # -- prepare -----------------------------------------------------------------------------
+
+    def job(self, row: Row) -> Job:
+        """What a worker needs to know to prepare this row."""
+        settings = self._settings()
+        own = settings.of(row.customer)
+        return Job(
+            id=row.id,
+            root=self._root(row),
+            path=self._path(row),
+            device=row.signature.device if row.origin == "drop" else None,
+            out=self._spool.outbox_of(row.customer),
+            key_file=self._spool.key_of(row.customer),
+            scrub=own.scrub,
+            pixels=own.pixels,
+            render=own.render,
+            limits=settings.limits,
+        )
+
+    async def prepare(self, row: Row) -> State:
+        """Have a worker prepare a claimed row, and write down what came of it."""
+        outcome = await self._workers.prepare(self.job(row))
+        if isinstance(outcome, Prepared):
+            return await self._stage(row, outcome)
+        settings = self._settings()
+        move = policy.after_prepare(
+            row, outcome, self._clock(), settings.intake, settings.workers.attempts
+        )
+        keep = policy.suspicious(outcome) and move.state is State.QUEUED
+        return await self.settle(row, move, keep_attempts=keep)
+
+    async def _stage(self, row: Row, prepared: Prepared) -> State:
+        now = self._clock()
+        move = await self._writer.run(lambda ledger: ledger.stage(row, prepared, now))
+        if move.state is not State.STAGED:
+            return await self.settle(row, move)
+        self._tell(row, move)
+        return State.STAGED
+
+    # -- settle ------------------------------------------------------------------------------
+
+    async def settle(self, row: Row, move: Move, *, keep_attempts: bool = False) -> State:
+        """Make one move; a quarantined original is held first."""
+        if move.state is State.QUARANTINED:
+            move = await self._hold(row, move)
+        now = self._clock()
+        if keep_attempts:
+            await self._writer.run(lambda ledger: ledger.lost_worker(row.id, move, now))
+        else:
+            await self._writer.run(lambda ledger: ledger.move(row.id, move, now))
+        self._tell(row, move)
+        if move.state in (State.QUARANTINED, State.EXCLUDED, State.DUPLICATE, State.QUEUED):
+            self._spool.clear_outbox(row.customer, row.id)
+        return move.state
+
+    async def _hold(self, row: Row, move: Move) -> Move:
+        record = {
+            "id": row.id,
+            "customer": row.customer,
+            "reason": str(move.reason),
+            "detail": move.detail,
+            "path": row.path,
+            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock())),
+        }
+        try:
+            await asyncio.to_thread(self._hold_file, row, record)
+        except ExcludedError as gone:
+            return Move(State.EXCLUDED, gone.outcome.reason, gone.outcome.detail)
+        except DeferredError as later:
+            wait = policy.back_off(row, later.outcome.reason)
+            state = row.state if row.state is State.STAGED else State.QUEUED
+            return Move(
+                state, later.outcome.reason, later.outcome.detail, not_before=self._clock() + wait
+            )
+        return move
+
+    def _hold_file(self, row: Row, record: dict[str, str]) -> None:
+        if row.origin == "quarantine":
+            self._spool.rehold(row.customer, row.id, record)
+            return
+        source = opening.open_source(self._root(row), row.path, row.signature.device)
+        try:
+            self._spool.hold(source, row.customer, row.id, record)
+        finally:
+            os.close(source)
+
+    def _tell(self, row: Row, move: Move) -> None:
+        self._log.moved(
+            row.id,
+            row.customer,
+            move.state,
+            reason=move.reason,
+            detail=move.detail,
+            steps_ms=move.steps_ms or {},
+        )
+
+    # -- dispose -----------------------------------------------------------------------------
+
+    async def dispose(self, limit: int = 256) -> int:
+        """Archive, delete or keep originals whose acknowledgement is durable; returns how many."""
+        rows = await self._writer.run(lambda ledger: undisposed(ledger.connection, limit))
+        if not rows:
+            return 0
+        done = await asyncio.to_thread(self._dispose_all, rows)
+        await self._writer.run(lambda ledger: ledger.disposed(done))
+        return len(done)
+
+    def _dispose_all(self, rows: Iterable[Row]) -> list[str]:
+        done = []
+        for row in rows:
+            try:
+                self._dispose(row)
+            except ExcludedError:
+                pass  # the sender took it away: nothing is left to dispose of
+            except (DeferredError, RefusedError) as later:
+                self._log.event("not-disposed", id=row.id, reason=later.outcome.reason)
+                continue
+            done.append(row.id)
+        return done
+
+    def _dispose(self, row: Row) -> None:
+        policy_of = self._settings().of(row.customer).archive
+        if not policy_of.keep_outbox:
+            self._spool.clear_outbox(row.customer, row.id)
+        if row.origin == "quarantine":
+            self._spool.release(row.customer, row.id, policy_of.after_delivery, self._clock())
+        if policy_of.after_delivery == "keep":
+            return
+        target = None
+        if policy_of.after_delivery == "archive":
+            target = self._spool.archived(row.customer, row.id, self._clock())
+        signature = row.prepared.signature if row.prepared else row.signature
+        self._take(row, signature, target)
+
+    def _take(self, row: Row, signature: Signature, target: Path | None) -> None:
+        root = self._settings().intake.root / row.customer
+        folder, name = opening.open_folder_of(root, row.path, row.signature.device)
+        try:
+            files.take_away(folder, name, signature, target)
+        finally:
+            os.close(folder)
+
+    # -- where an original lies ---------------------------------------------------------------
+
+    def _root(self, row: Row) -> Path:
+        if row.origin == "drop":
+            return self._settings().intake.root / row.customer
+        return self._spool.quarantine / row.customer
+
+    def _path(self, row: Row) -> str:
+        if row.origin == "drop":
+            return row.path
+        held = self._spool.quarantined(row.customer, row.id)
+        if held is None:
+            return f"gone/{row.id}.dcm"
+        return str(held.relative_to(self._spool.quarantine / row.customer))
