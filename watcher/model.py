@@ -162,10 +162,10 @@ class Prepared:
     """What a worker hands back for one Instance: names, hashes and pseudonyms, no pixels.
 
     `source_sha256` is over the bytes that were actually scrubbed; `content_key` is the same under
-    the customer's key, and the only form of it that leaves the box (Idempotency-Key). `uid_digest` is a
-    keyed hash of the original SOP Instance UID, to find the same Instance with other bytes.
-    `verdict` says how the pixels were cleared, `steps_ms` where the time went, `boxes` what was
-    redacted as (frame, left, top, right, bottom), frame 0 meaning every frame.
+    the customer's key, and the only form of it that leaves the box (Idempotency-Key).
+    `uid_digest` is a keyed hash of the original SOP Instance UID, to find the same Instance with
+    other bytes. `verdict` says how the pixels were cleared, `steps_ms` where the time went,
+    `boxes` what was redacted as (frame, left, top, right, bottom), frame 0 meaning every frame.
     """
 
     source_sha256: str
