@@ -79,6 +79,28 @@ class ScrubOptions(Options):
 
     recipe: Path | None = None
     """A site's own deid recipe, applied on top of the shipped one."""
+    loosened: tuple[str, ...] = ()
+    """Fields, as that recipe writes them, where it may clean less than the shipped one."""
+    clean_descriptors: bool = True
+    """Clean Descriptors Option: free text keeps its clinical words; false removes it."""
+    clean_structured_content: bool = True
+    """Clean Structured Content Option: items of content are cleaned; false empties them."""
+    clean_graphics: bool = True
+    """Clean Graphics Option: annotation text is cleaned; overlays and curves go either way."""
+    dates: Literal["modified", "full", "removed"] = "modified"
+    """modified: moved by a keyed number of days per patient, intervals kept; full: as they are."""
+    keep_patient_characteristics: bool = True
+    """Retain Patient Characteristics Option: sex, age (above 89 as 090Y), size, weight, ..."""
+    keep_device_identity: bool = False
+    """Retain Device Identity Option: station, serial numbers, calibration."""
+    keep_institution_identity: bool = False
+    """Retain Institution Identity Option: name, address, department, trial site."""
+    keep_uids: bool = False
+    """Retain UIDs Option: original UIDs stay; anyone who holds the source can link them."""
+    keep_safe_private: bool = True
+    """Retain Safe Private Option: private elements known to be safe by creator and number."""
+    issuer_distinguishes: bool = False
+    """Patient IDs of different issuers are different patients, even within one customer."""
 
 
 class PixelOptions(Options):
