@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filereader import read_dataset
+from pydicom.uid import UID
+
+from watcher.dicom.elements import corrupt
+from watcher.dicom.quiet import LIBRARY_ERRORS, quiet
+from watcher.dicom.walk import PixelSpan, Walk
+from watcher.options import Limits
+
+_IMPLICIT_VR = {0x7FE00008: "OF", 0x7FE00009: "OD", 0x7FE00010: "OW"}  # PS3.5 A.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,13 +23,15 @@ class PixelElement:
     """Pixel Data (7FE0,0010), Float (7FE0,0008) or Double Float Pixel Data (7FE0,0009).
 
     `value` is a view of the element's value field in the source bytes. When `encapsulated`, it
-    runs from the Basic Offset Table item to before the Sequence Delimitation Item (PS3.5 A.4).
+    runs from the Basic Offset Table item to before the Sequence Delimitation Item (PS3.5 A.4), and
+    `fragments` are the (start, end) of each item's value in it, the Basic Offset Table first.
     """
 
     tag: int
     vr: str
     value: memoryview
     encapsulated: bool
+    fragments: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +40,55 @@ class Part10:
 
     dataset: Dataset
     pixels: PixelElement | None
+
+
+def parse(buffer: memoryview, walk: Walk, limits: Limits) -> Part10:
+    """Read the header of a file that was walked; its preamble is not kept.
+
+    The data set's `file_meta` is the file's, with the transfer syntax that the walk found to hold.
+    Elements of groups 0000 and 0002 inside the data set have no business there and are dropped.
+    Raises RefusedError(CORRUPT) when pydicom cannot read it.
+    """
+    del limits  # the walk has enforced them
+    try:
+        with quiet():
+            meta = _file_meta(buffer, walk)
+            dataset = read_dataset(
+                BytesIO(_header(walk)), not walk.coding.explicit, walk.coding.little
+            )
+    except LIBRARY_ERRORS:
+        raise corrupt("header") from None
+    for entry in walk.elements:
+        if entry.tag >> 16 in (0, 2) and entry.tag in dataset:
+            del dataset[entry.tag]
+    dataset.file_meta = meta
+    return Part10(dataset, _pixel_element(walk.data, walk.pixels) if walk.pixels else None)
+
+
+def _file_meta(buffer: memoryview, walk: Walk) -> FileMetaDataset:
+    """Group 0002 as the file has it, the transfer syntax corrected."""
+    meta = FileMetaDataset()
+    if walk.meta:
+        start, stop = walk.meta[0].value, walk.meta[-1].end
+        head = 8 if walk.meta[0].vr not in (b"OB", b"UN", b"UT") else 12
+        meta.update(read_dataset(BytesIO(bytes(buffer[start - head : stop])), False, True))
+    meta.TransferSyntaxUID = UID(walk.transfer_syntax)
+    return meta
+
+
+def _header(walk: Walk) -> bytes:
+    """The data set's bytes without the pixel element."""
+    if walk.pixels is None:
+        return bytes(walk.data[walk.start : walk.stop])
+    before = walk.data[walk.start : walk.pixels.before]
+    return bytes(before) + bytes(walk.data[walk.pixels.after : walk.stop])
+
+
+def _pixel_element(data: memoryview, span: PixelSpan) -> PixelElement:
+    return PixelElement(
+        span.tag,
+        span.vr or _IMPLICIT_VR[span.tag],
+        data[span.start : span.stop],
+        span.encapsulated,
+        tuple((start - span.start, stop - span.start) for start, stop in span.fragments),
+    )
