@@ -40,7 +40,8 @@ class Schedule:
     """When a folder is scanned next (monotonic). Hurried scans leave twice their own time free."""
 
     due: float = 0.0
-    hurried: bool = False
+    hurried: bool = True
+    running: bool = False
     _earliest: float = 0.0
 
     def hurry(self) -> None:
@@ -50,10 +51,11 @@ class Schedule:
 
     def begin(self) -> None:
         """A scan starts: what is asked for from now on needs another one."""
-        self.hurried = False
+        self.hurried, self.running = False, True
 
     def end(self, started: float, now: float, every: float) -> None:
         """A scan is over, or has failed."""
+        self.running = False
         self._earliest = now + max(2 * (now - started), 0.05)
         self.due = self._earliest if self.hurried else max(now + every, self._earliest)
 

@@ -87,6 +87,12 @@ class Intake:
             known.known.pop(path, None)
 
     @property
+    def idle(self) -> bool:
+        """Whether every folder that can be scanned was, and nothing waits to be handed out."""
+        waiting = self._desk.settling + len(self._outlet) + self.arrivals.qsize() + len(self._box)
+        return waiting == 0 and self._patrol.is_settled()
+
+    @property
     def counters(self) -> Counters:
         """A snapshot of all numbers."""
         customers = self._ground.customers.values()

@@ -30,14 +30,27 @@ def open_source(root: Path, relative: str, device: int | None = None) -> int:
         DeferredError: UNREADABLE for everything that may pass: the folder is gone or another one
             was mounted there, permissions, I/O errors, no file descriptors left.
     """
+    folder, name = open_folder_of(root, relative, device)
+    try:
+        return _open_file(folder, name, device)
+    finally:
+        os.close(folder)
+
+
+def open_folder_of(root: Path, relative: str, device: int | None = None) -> tuple[int, str]:
+    """The folder in which `relative` lies, as an O_PATH fd for `*at` calls, and the file's name.
+
+    The way there, and what is raised, are those of `open_source`; the caller closes the fd.
+    """
     names = _components(relative)
     folder = _open_root(root)
     try:
         for name in names[:-1]:
             folder = _descend(folder, name, device)
-        return _open_file(folder, names[-1], device)
-    finally:
+    except WatcherError:
         os.close(folder)
+        raise
+    return folder, names[-1]
 
 
 def signature(fd: int) -> Signature:

@@ -54,6 +54,14 @@ class Patrol:
         """What lies directly in the root and belongs to nobody."""
         return 0 if self._census is None else self._census.loose_files
 
+    def is_settled(self) -> bool:
+        """Whether each customer's folder was scanned, or cannot be, and none asks for more."""
+        return self._census is not None and not any(
+            each.held_back or each.schedule.hurried or each.schedule.running
+            for each in self._ground.customers.values()
+            if each.condition.trouble not in {Trouble.MISSING, Trouble.UNREADABLE}
+        )
+
     def health(self) -> Health:
         """How the root and each customer's folder are doing."""
         customers = {
