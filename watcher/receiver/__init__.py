@@ -1,1 +1,1 @@
-"""The reference backend, for first runs and tests."""
+"""The reference backend: the contract seen from the other side, for first runs and tests."""

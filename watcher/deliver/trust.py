@@ -1,0 +1,121 @@
+"""Whom we speak to: the URL's rules, the TLS context, mutual TLS and pinned keys."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import ipaddress
+import os
+import ssl
+from pathlib import Path
+from typing import Any
+
+from yarl import URL
+
+from watcher.deliver.secret import check_private
+from watcher.errors import ConfigError
+from watcher.options import DeliverOptions
+
+
+def checked_url(text: str, options: DeliverOptions, setting: str) -> URL:
+    """A URL we may speak to. Raises ConfigError.
+
+    https; or plain http to loopback or to a host that is allowed by name. No user, password, query
+    or fragment: a secret in a URL ends in logs.
+    """
+    try:
+        url = URL(text)
+    except ValueError:
+        raise ConfigError(f"{setting}: not a URL") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigError(f"{setting}: must start with https:// or http:// and name a host")
+    if url.user or url.password or url.query_string or url.fragment:
+        raise ConfigError(f"{setting}: must hold no user, password, query or fragment")
+    if url.scheme == "http" and not (_loopback(url.host) or url.host in options.plain_http_hosts):
+        raise ConfigError(
+            f"{setting}: plain http to another machine shows images to the network; use https, or "
+            "name the host in plain_http_hosts"
+        )
+    return url
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def context(options: DeliverOptions) -> ssl.SSLContext:
+    """A verifying TLS context, 1.2 at least, with our certificate and pins. Raises ConfigError."""
+    made = _verifying(options.tls_ca)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    if (options.tls_certificate is None) != (options.tls_key is None):
+        raise ConfigError("tls_certificate and tls_key: give both or neither")
+    if options.tls_certificate is not None and options.tls_key is not None:
+        _identify(made, options.tls_certificate, options.tls_key)
+    if options.tls_pins:
+        made.sslobject_class = _pinned(frozenset(_pin(text) for text in options.tls_pins))
+    return made
+
+
+def _verifying(authorities: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=authorities)
+    except (OSError, ssl.SSLError):
+        raise ConfigError(f"tls_ca: cannot use {authorities}") from None
+
+
+def _identify(made: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    try:
+        descriptor = os.open(key, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise ConfigError(f"tls_key: cannot read {key} (errno {error.errno})") from None
+    try:
+        check_private(descriptor, key, "tls_key")
+    finally:
+        os.close(descriptor)
+    try:
+        # A key with a passphrase must fail here, not ask on a terminal that nobody watches.
+        made.load_cert_chain(certificate, key, password=lambda: b"")
+    except (OSError, ssl.SSLError):
+        raise ConfigError(f"tls_certificate, tls_key: cannot use {certificate}") from None
+
+
+def _pin(text: str) -> bytes:
+    try:
+        digest = base64.b64decode(text.removeprefix("sha256//"), validate=True)
+    except binascii.Error:
+        digest = b""
+    if len(digest) != hashlib.sha256().digest_size:
+        raise ConfigError("tls_pins: each must be the base64 of a SHA-256")
+    return digest
+
+
+def spki_sha256(certificate: bytes) -> bytes:
+    """SHA-256 of the SubjectPublicKeyInfo (RFC 5280 4.1.2.7) of a DER certificate."""
+    from cryptography import x509  # noqa: PLC0415 - 40 ms that only pinning sites pay
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+        Encoding,
+        PublicFormat,
+    )
+
+    key = x509.load_der_x509_certificate(certificate).public_key()
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(spki).digest()
+
+
+def _pinned(pins: frozenset[bytes]) -> type[ssl.SSLObject]:
+    """A TLS object whose handshake also asks for a pinned key, before any byte of ours goes out."""
+
+    class Pinned(ssl.SSLObject):
+        def do_handshake(self) -> None:
+            super().do_handshake()
+            shown: Any = self.getpeercert(binary_form=True)
+            if shown is None or spki_sha256(shown) not in pins:
+                raise ssl.SSLCertVerificationError("the public key is not a pinned one")
+
+    return Pinned
