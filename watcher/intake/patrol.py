@@ -101,16 +101,17 @@ class Patrol:
         except OSError as error:
             self._root.set(_trouble(error), ground.wall())
             return
-        if self._census is None or census.identity != self._census.identity:
+        if self._census is not None and census.identity != self._census.identity:
             await self._guard.reset(ground.customers.values())
+            ground.hurry_all()
         elif self._root.trouble in {Trouble.MISSING, Trouble.UNREADABLE}:
             ground.hurry_all()  # events that told of paths below an absent root led nowhere
-        self._census = census
         await self._guard.ensure_root(ground.customers.values(), ground.clock())
         self._root.mode = self._guard.mode
         self._root.last_scan = ground.wall()
         self._root.set(self._guard.trouble, ground.wall())
         await self._meet_customers(census)
+        self._census = census
 
     async def _meet_customers(self, census: Census) -> None:
         ground = self._ground
