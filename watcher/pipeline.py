@@ -16,7 +16,7 @@ from watcher import policy
 from watcher.errors import DeferredError, ExcludedError, RefusedError
 from watcher.intake import opening
 from watcher.intake.arrival import Arrival
-from watcher.model import Prepared, Signature, State
+from watcher.model import Prepared, Reason, Signature, State
 from watcher.observe.log import Log
 from watcher.prepare import Job
 from watcher.settings import Settings
@@ -79,6 +79,9 @@ class Pipeline:
 
     async def prepare(self, row: Row) -> State:
         """Have a worker prepare a claimed row, and write down what came of it."""
+        if row.attempts > self._settings().workers.attempts:
+            # It did not only kill workers: this process did not survive it either.
+            return await self.settle(row, Move(State.QUARANTINED, Reason.CRASHED))
         outcome = await self._workers.prepare(self.job(row))
         if isinstance(outcome, Prepared):
             return await self._stage(row, outcome)
@@ -214,3 +217,15 @@ class Pipeline:
         if held is None:
             return f"gone/{row.id}.dcm"
         return str(held.relative_to(self._spool.quarantine / row.customer))
+
+
+def original_there(root: Path, row: Row) -> bool:
+    """Whether the file that was seen still lies in the drop folder, unchanged."""
+    try:
+        descriptor = opening.open_source(root / row.customer, row.path, row.signature.device)
+    except (ExcludedError, DeferredError):
+        return False
+    try:
+        return opening.signature(descriptor) == row.signature
+    finally:
+        os.close(descriptor)

@@ -37,7 +37,7 @@ from watcher.model import (
 from watcher.options import Limits, PixelOptions, RenderOptions, ScrubOptions
 from watcher.render import render
 from watcher.scrub import Scrubber
-from watcher.scrub.keys import load_key
+from watcher.scrub.keys import CustomerKey, load_key
 
 # Below this a file is read, so that a writer who truncates it cannot kill the worker (SIGBUS).
 _MAPPED_FROM = 64 << 20
@@ -208,3 +208,13 @@ def _prove(scrubbed: Scrubbed, data: bytes) -> None:
 @functools.lru_cache(maxsize=64)
 def _scrubber(scrub: ScrubOptions, pixels: PixelOptions, key_file: Path) -> Scrubber:
     return Scrubber.load(scrub, pixels, load_key(key_file))
+
+
+def verify(options: list[tuple[ScrubOptions, PixelOptions]]) -> list[str]:
+    """Load every recipe and model that will be used; returns the rules that a site loosened.
+
+    Raises ConfigError: with a recipe or a model that is not sound, nothing starts.
+    """
+    key = CustomerKey("check", bytes(32))
+    loaded = [Scrubber.load(scrub, pixels, key) for scrub, pixels in options]
+    return sorted({line for scrubber in loaded for line in scrubber.loosened})

@@ -7,6 +7,7 @@ environment, and for one customer `[customers.NAME.section]`.
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -68,6 +69,12 @@ class Settings(Options):
         if known is not None:
             return known
         return Customer(**{name: getattr(self, name) for name in _SHARED})
+
+    def every_scrub(self) -> list[tuple[ScrubOptions, PixelOptions]]:
+        """Each combination of scrub sections that some customer has."""
+        everyone = [(self.scrub, self.pixels)]
+        everyone += [(own.scrub, own.pixels) for own in self.customers.values()]
+        return [pair for n, pair in enumerate(everyone) if pair not in everyone[:n]]
 
 
 _SHARED = ("scrub", "pixels", "render", "deliver", "archive")
@@ -172,3 +179,34 @@ def _anchor(options: Options, base: Path) -> Options:
                 for key, item in value.items()
             }
     return options.model_copy(update=changes)
+
+
+def as_toml(settings: Settings) -> str:
+    """The settings as TOML, one comment line above each key: its meaning in one sentence."""
+    lines = _toml(settings, "")
+    for name, own in sorted(settings.customers.items()):
+        lines += _toml(own, f"customers.{name}")
+    return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _toml(options: Options, section: str) -> list[str]:
+    lines = [f"\n[{section}]"] if section else []
+    inner: list[str] = []
+    for name, info in type(options).model_fields.items():
+        value = getattr(options, name)
+        if isinstance(value, Options):
+            inner += _toml(value, f"{section}.{name}".lstrip("."))
+        elif not isinstance(value, Mapping):
+            lines += [f"# {line}" for line in (info.description or "").splitlines()]
+            lines.append(f"# {name} =" if value is None else f"{name} = {_literal(value)}")
+    return lines + inner
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, tuple | list | frozenset):
+        return "[" + ", ".join(_literal(item) for item in value) + "]"
+    return json.dumps(str(value), ensure_ascii=False)

@@ -16,8 +16,8 @@ from typing import Self
 from pebble import ProcessExpired, ProcessPool
 
 from watcher.model import Deferred, Outcome, Reason
-from watcher.options import WorkerOptions
-from watcher.prepare import Job, prepare
+from watcher.options import PixelOptions, ScrubOptions, WorkerOptions
+from watcher.prepare import Job, prepare, verify
 
 # All that a worker needs of the environment; above all, no upload secret.
 _ENVIRONMENT = frozenset({"PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "VIRTUAL_ENV"})
@@ -72,6 +72,12 @@ class Workers:
         except (ProcessExpired, CancelledError):
             return Deferred(Reason.WORKER_LOST)
         return outcome
+
+    async def verify(self, options: list[tuple[ScrubOptions, PixelOptions]]) -> list[str]:
+        """Run `watcher.prepare.verify` in a worker. Raises ConfigError."""
+        future = self._pool.schedule(verify, args=(options,), timeout=self._timeout)
+        lines: list[str] = await asyncio.wrap_future(future)
+        return lines
 
     async def __aenter__(self) -> Self:
         return self

@@ -116,7 +116,9 @@ def due_customers(db: sqlite3.Connection, state: State, now: float) -> list[str]
     ]
 
 
-def next_due(db: sqlite3.Connection, state: State) -> float | None:
+def next_due(
+    db: sqlite3.Connection, state: State, without: frozenset[str] = frozenset()
+) -> float | None:
     """When the next unclaimed row of this state falls due, in Unix seconds."""
     customers = [c for (c,) in db.execute("SELECT customer FROM counts WHERE state = ?", (state,))]
     times = [
@@ -126,6 +128,7 @@ def next_due(db: sqlite3.Connection, state: State) -> float | None:
             (state, customer),
         ).fetchone()[0]
         for customer in customers
+        if customer not in without
     ]
     return min((at for at in times if at is not None), default=None)
 
@@ -156,3 +159,12 @@ def undisposed(db: sqlite3.Connection, limit: int) -> list[Row]:
 def breakers(db: sqlite3.Connection) -> dict[str, str]:
     """The breakers' snapshots by destination."""
     return dict(db.execute("SELECT destination, snapshot FROM breakers").fetchall())
+
+
+def outbox_ids(db: sqlite3.Connection) -> frozenset[str]:
+    """The ids whose outbox files are still needed: staged, or delivered and not yet disposed of."""
+    rows = db.execute(
+        "SELECT id FROM instances WHERE state = 'staged'"
+        " UNION ALL SELECT id FROM instances WHERE state = 'delivered' AND disposed = 0"
+    )
+    return frozenset(id_ for (id_,) in rows)

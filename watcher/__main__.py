@@ -1,0 +1,27 @@
+"""`python -m watcher` and the `watcher` command."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from watcher.cli import watcher
+from watcher.errors import ConfigError
+from watcher.operations import NotPossibleError
+
+
+def main() -> None:
+    """Run a verb; what an operator can mend is told in a sentence and an exit code."""
+    try:
+        watcher(standalone_mode=True, prog_name="watcher")
+    except ConfigError as error:
+        click.echo(f"watcher: {error}", err=True)
+        sys.exit(2)
+    except NotPossibleError as error:
+        click.echo(f"watcher: {error}", err=True)
+        sys.exit(4)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""What several verbs share: the --settings option, and looking into the ledger."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from watcher.errors import ConfigError
+from watcher.settings import Settings, load
+from watcher.store import queries
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT = Path("settings.toml")
+
+EXIT_LEFT_OVER = 3
+
+
+def settings_option(command: F) -> F:
+    """Add `--settings FILE`; the verb gets `settings: Settings`."""
+    return click.option(
+        "--settings",
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=_load,
+        help="Settings file; default: settings.toml here, or the built-in defaults.",
+    )(command)
+
+
+def json_option(command: F) -> F:
+    """Add `--json`; the verb gets `as_json: bool`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")(command)
+
+
+def _load(_: click.Context, __: click.Parameter, path: Path | None) -> Settings:
+    return load(path or (DEFAULT if DEFAULT.exists() else None))
+
+
+@contextmanager
+def ledger(settings: Settings) -> Iterator[sqlite3.Connection]:
+    """A read-only look at the ledger, beside a running gateway or without one."""
+    path = settings.state / "ledger.sqlite"
+    if not path.exists():
+        raise ConfigError(f"there is no ledger in {settings.state} yet; start with: watcher run")
+    connection = queries.reader(path)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(value, indent=2, default=str))

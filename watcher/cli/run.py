@@ -1,0 +1,70 @@
+"""`watcher run`: the gateway itself."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+import click
+
+from watcher.cli.common import EXIT_LEFT_OVER, settings_option
+from watcher.cli.status import age
+from watcher.gateway import Gateway, Progress
+from watcher.observe.log import Log
+from watcher.settings import Settings
+
+
+@click.command()
+@settings_option
+@click.option(
+    "--drain", is_flag=True, help="Process what is there, then stop: 0 when all is settled."
+)
+@click.option(
+    "--patience",
+    type=click.FloatRange(min=0.1),
+    default=30.0,
+    show_default=True,
+    help="With --drain: seconds without any progress after which what still waits is given up on.",
+)
+def run(settings: Settings, drain: bool, patience: float) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C; a second one stops it at once."""
+    left = asyncio.run(_run(settings, patience if drain else None))
+    if drain and left:
+        click.echo(f"{left} files are still pending; see: watcher status", err=True)
+        sys.exit(EXIT_LEFT_OVER)
+
+
+async def _run(settings: Settings, drain: float | None) -> int:
+    log = Log.open(settings.state / "log", settings.log)
+    try:
+        gateway = Gateway(settings, log)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, gateway.stop)
+        return await gateway.run(
+            ready=lambda backend: _greet(settings, backend),
+            drain=drain,
+            tell=_Meter() if drain is not None else lambda _: None,
+        )
+    finally:
+        log.close()
+
+
+def _greet(settings: Settings, backend: str) -> None:
+    click.echo(f"Drop files into  {settings.intake.root}/<customer>/")
+    click.echo(f"Backend          {backend}")
+    click.echo(f"Log              {settings.state / 'log' / 'watcher.jsonl'}")
+
+
+class _Meter:
+    """Progress of a drain on a terminal, one line that is written over; silent elsewhere."""
+
+    def __call__(self, progress: Progress) -> None:
+        if sys.stderr.isatty():
+            left = age(progress.seconds_left)
+            click.echo(
+                f"\r{progress.pending} left, {progress.per_second:.1f}/s, {left} to go   ",
+                nl=False,
+                err=True,
+            )

@@ -1,0 +1,248 @@
+"""The composition root: start, recover, drain, stop. It owns the parts and decides nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from watcher import operations
+from watcher.bell import cancel
+from watcher.couriers import Couriers
+from watcher.errors import ConfigError
+from watcher.intake import Intake
+from watcher.model import State
+from watcher.observe.log import Log
+from watcher.operations import Answer, NotPossibleError, Request
+from watcher.pipeline import Pipeline, original_there
+from watcher.preparing import Preparing
+from watcher.receiver import start as start_receiver
+from watcher.scrub.keys import make_key
+from watcher.settings import Settings
+from watcher.store import queries
+from watcher.store.disk import Disk
+from watcher.store.queries import Tally
+from watcher.store.spool import Spool
+from watcher.store.writer import Writer
+from watcher.tending import Tending
+from watcher.workers import Workers
+
+_GRACE = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a backlog stands: files waiting, files settled, files settled per second so far."""
+
+    pending: int
+    settled: int
+    per_second: float
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time to go at this rate, or None while there is none."""
+        return self.pending / self.per_second if self.per_second > 0 else None
+
+
+class Gateway:
+    """One gateway on one state folder; `run` it once."""
+
+    def __init__(self, settings: Settings, log: Log) -> None:
+        self.settings = settings
+        self._log = log
+        self._spool = Spool(settings.state)
+        self._stop = asyncio.Event()
+        self._force = asyncio.Event()
+        self._customers: set[str] = set()
+        self._writer: Writer
+        self._intake: Intake
+        self._preparing: Preparing
+        self._couriers: Couriers
+        self._tending: Tending
+
+    def stop(self) -> None:
+        """Finish what is under way and stop; called again, stop at once."""
+        (self._force if self._stop.is_set() else self._stop).set()
+
+    async def run(
+        self,
+        *,
+        ready: Callable[[str], None],
+        drain: float | None = None,
+        tell: Callable[[Progress], None] = lambda _: None,
+    ) -> int:
+        """Run until stopped or, with `drain`, until nothing moves any more.
+
+        `drain` is how many seconds nothing may move before what still waits is given up on.
+        `ready` is told the backend's address once files are taken, `tell` how a drain goes.
+        Returns how many files are pending at the end. Raises ConfigError.
+        """
+        with operations.sole_owner(self.settings.state):
+            async with AsyncExitStack() as stack:
+                backend = await self._start(stack)
+                self._log.event("ready")
+                ready(backend)
+                await self._work(drain, tell)
+                tallies = await self.tallies()
+        self._log.event("stopped")
+        return sum(tally.pending for tally in tallies)
+
+    async def tallies(self) -> list[Tally]:
+        """Where everything is."""
+        return await self._writer.run(lambda ledger: queries.tallies(ledger.connection))
+
+    # -- start -------------------------------------------------------------------------------
+
+    async def _start(self, stack: AsyncExitStack) -> str:
+        settings = self.settings
+        self._spool.prepare()
+        settings.intake.root.mkdir(parents=True, exist_ok=True)
+        disk = Disk(settings.state, settings.disk)
+        disk.look()
+        workers = await stack.enter_async_context(Workers(settings.workers))
+        checked = asyncio.create_task(workers.verify(settings.every_scrub()))
+        self._writer = Writer(settings.state / "ledger.sqlite")
+        stack.callback(self._writer.close)
+        backend = await self._backend(stack)
+        pipeline = Pipeline(lambda: self.settings, self._spool, self._writer, workers, self._log)
+        self._couriers = await stack.enter_async_context(
+            Couriers(self.settings, backend, pipeline, self._spool, self._writer, self._log)
+        )
+        self._tending = Tending(pipeline, self._writer, disk, self._log, self._room)
+        self._preparing = Preparing(
+            pipeline,
+            self._writer,
+            disk,
+            workers.size,
+            self._paused,
+            self._meet,
+            self._moved,
+        )
+        await self._recover()
+        for line in await checked:
+            self._log.event("loosened", level="warning", rule=line)
+        self._intake = Intake(settings.intake)
+        server = await operations.serve(settings.state, self._answer)
+        stack.callback(server.close)
+        return backend
+
+    async def _backend(self, stack: AsyncExitStack) -> str:
+        if self.settings.deliver.url != "embedded":
+            return self.settings.deliver.url
+        receiver = await start_receiver(self.settings.state / "receiver")
+        stack.push_async_callback(receiver.stop)
+        return receiver.url
+
+    async def _recover(self) -> None:
+        claims = await self._writer.run(lambda ledger: ledger.release_claims())
+        for tally in await self.tallies():
+            if not self._spool.key_of(tally.customer).exists():
+                raise ConfigError(
+                    f"the key of customer {tally.customer!r} is missing from state/keys: put it "
+                    "back from a backup; a new key would give the same patient a new pseudonym"
+                )
+        wanted = await self._writer.run(lambda ledger: queries.outbox_ids(ledger.connection))
+        swept = await asyncio.to_thread(self._spool.sweep_outbox, wanted)
+        self._log.event("recovered", claims=claims, swept=swept)
+
+    # -- what the parts tell each other --------------------------------------------------------
+
+    def _paused(self) -> frozenset[str]:
+        return frozenset(name for name, own in self.settings.customers.items() if own.paused)
+
+    def _meet(self, customer: str) -> None:
+        """A customer's first file: make its key before anything is written down."""
+        if customer not in self._customers:
+            self._customers.add(customer)
+            if not self._spool.key_of(customer).exists():
+                make_key(self._spool.key_of(customer))
+                self._log.event("key-made", customer=customer)
+
+    def _moved(self, customer: str, state: State) -> None:
+        if state is State.STAGED:
+            self._couriers.ring(customer)
+        elif state is State.DUPLICATE:
+            self._tending.ring()
+
+    def _room(self) -> None:
+        self._preparing.ring()
+
+    # -- run ---------------------------------------------------------------------------------
+
+    async def _work(self, drain: float | None, tell: Callable[[Progress], None]) -> None:
+        taking = _tasks(self._intake.run(), *self._preparing.taking(self._intake.arrivals))
+        working = _tasks(
+            *self._preparing.working(),
+            *self._tending.loops(),
+            self._couriers.run(self._tending.ring),
+        )
+        ends = _tasks(self._stop.wait())
+        if drain is not None:
+            ends |= _tasks(self._until_still(drain, tell))
+        try:
+            done, _ = await asyncio.wait(
+                taking | working | ends, return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in done:
+                task.result()
+            await cancel(taking)
+            await self._finish()
+        finally:
+            await cancel(taking | working | ends)
+
+    async def _finish(self) -> None:
+        """Let what is under way come to its end, for a bounded time; or not, when forced."""
+        ending = asyncio.gather(self._preparing.finish(), self._couriers.finish())
+        forced = asyncio.create_task(self._force.wait())
+        await asyncio.wait({ending, forced}, timeout=_GRACE, return_when=asyncio.FIRST_COMPLETED)
+        if ending.done():
+            await self._tending.dispose_all()
+        await cancel({forced})
+        ending.cancel()
+
+    async def _until_still(self, patience: float, tell: Callable[[Progress], None]) -> None:
+        """Return when everything that is here is settled, or nothing has moved for `patience`."""
+        started = moved = time.monotonic()
+        last: list[Tally] | None = None
+        first_settled: int | None = None
+        while True:
+            tallies = await self.tallies()
+            pending = sum(tally.pending for tally in tallies)
+            settled = sum(tally.seen for tally in tallies) - pending
+            first_settled = settled if first_settled is None else first_settled
+            if tallies != last:
+                last, moved = tallies, time.monotonic()
+            if self._intake.idle and pending == 0:
+                return
+            if time.monotonic() - moved > patience:
+                return
+            rate = (settled - first_settled) / max(time.monotonic() - started, 0.001)
+            tell(Progress(pending, settled, rate))
+            await asyncio.sleep(0.25)
+
+    # -- what people ask ---------------------------------------------------------------------
+
+    async def _answer(self, request: Request) -> Answer:
+        verb, id_ = request.get("verb", ""), request.get("id", "")
+        if verb == "health":
+            return {"intake": str(self._intake.health)}
+        if verb not in operations.VERBS:
+            raise NotPossibleError("unknown request")
+        now, there = time.time(), await self._original_there(id_)
+        answer = await self._writer.run(
+            lambda ledger: operations.act(ledger, self._spool, verb, id_, there, now)
+        )
+        self._preparing.ring()
+        self._couriers.ring_all()
+        return answer
+
+    async def _original_there(self, id_: str) -> bool:
+        row = await self._writer.run(lambda ledger: queries.find(ledger.connection, id_))
+        return row is not None and original_there(self.settings.intake.root, row)
+
+
+def _tasks(*work: Coroutine[Any, Any, Any]) -> set[asyncio.Task[Any]]:
+    return {asyncio.create_task(each) for each in work}

@@ -1,0 +1,160 @@
+"""What a person may do to an instance, the same through the running gateway and without it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from watcher.errors import ConfigError, WatcherError
+from watcher.model import Reason, State
+from watcher.store import queries
+from watcher.store.ledger import Ledger
+from watcher.store.records import Move, Row
+from watcher.store.spool import Spool
+from watcher.store.writer import Writer
+
+Answer = dict[str, Any]
+Request = dict[str, str]
+
+_SOCKET = "control.sock"
+
+
+class NotPossibleError(WatcherError):
+    """The request does not fit the instance; the text is for the person who asked."""
+
+
+def act(
+    ledger: Ledger, spool: Spool, verb: str, id_: str, original_there: bool, now: float
+) -> Answer:
+    """Do what a person asked of one instance. Raises NotPossibleError."""
+    row = queries.find(ledger.connection, id_) if id_ else None
+    if row is None:
+        raise NotPossibleError("no instance has this id, or more than one begin with it")
+    state = VERBS[verb](ledger, spool, row, original_there, now)
+    return {"id": row.id, "customer": row.customer, "state": state.value}
+
+
+def _release(ledger: Ledger, spool: Spool, row: Row, original_there: bool, now: float) -> State:
+    """Quarantined to queued: try again, from the drop folder or else from quarantine."""
+    if row.state is not State.QUARANTINED:
+        raise NotPossibleError(f"it is {row.state}, only quarantined instances can be released")
+    if not original_there and spool.quarantined(row.customer, row.id) is None:
+        raise NotPossibleError("its original is neither in the drop folder nor in quarantine")
+    ledger.relocate(row.id, "drop" if original_there else "quarantine")
+    ledger.move(row.id, Move(State.QUEUED), now)
+    return State.QUEUED
+
+
+def _reject(ledger: Ledger, _: Spool, row: Row, __: bool, now: float) -> State:
+    """Quarantined to excluded: a person looked, and it is not to be sent."""
+    if row.state is not State.QUARANTINED:
+        raise NotPossibleError(f"it is {row.state}, only quarantined instances can be rejected")
+    ledger.move(row.id, Move(State.EXCLUDED, Reason.REJECTED_BY_PERSON), now)
+    return State.EXCLUDED
+
+
+def _retry(ledger: Ledger, spool: Spool, row: Row, original_there: bool, now: float) -> State:
+    """Make a waiting instance due at once; a quarantined one is released."""
+    if row.state is State.QUARANTINED:
+        return _release(ledger, spool, row, original_there, now)
+    if not ledger.hurry(row.id, now):
+        raise NotPossibleError(f"it is {row.state}; only waiting instances can be tried at once")
+    return row.state
+
+
+Deed = Callable[[Ledger, Spool, Row, bool, float], State]
+VERBS: Mapping[str, Deed] = {"release": _release, "reject": _reject, "retry": _retry}
+
+
+@contextlib.contextmanager
+def sole_owner(state: Path) -> Iterator[None]:
+    """Hold the state folder's lock. Raises ConfigError when another process has it."""
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise ConfigError(f"another gateway is running on {state}") from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _address(state: Path) -> Iterator[str]:
+    # A socket's path holds 107 bytes at most; through /proc the folder's own length is free.
+    folder = os.open(state, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{_SOCKET}"
+    finally:
+        os.close(folder)
+
+
+def ask(state: Path, request: Request) -> Answer | None:
+    """Send one request to the running gateway; None when none runs. Raises NotPossibleError."""
+    try:
+        with _address(state) as address, socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(30)
+            link.connect(address)
+            link.sendall(json.dumps(request).encode() + b"\n")
+            with link.makefile("rb") as reader:
+                line = reader.readline()
+    except (FileNotFoundError, ConnectionError, NotADirectoryError):
+        return None
+    answer: Answer = json.loads(line)
+    if "error" in answer:
+        raise NotPossibleError(answer["error"])
+    return answer
+
+
+async def serve(
+    state: Path, handle: Callable[[Request], Awaitable[Answer]]
+) -> asyncio.AbstractServer:
+    """Answer requests on the control socket, mode 0600, until the server is closed."""
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            answer = await _answer(await asyncio.wait_for(reader.readline(), 30), handle)
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await writer.drain()
+        except (TimeoutError, ConnectionError, ValueError):
+            pass  # the asker went away or spoke nonsense; it is not ours to mend
+        finally:
+            writer.close()
+
+    (state / _SOCKET).unlink(missing_ok=True)
+    before = os.umask(0o177)
+    try:
+        with _address(state) as address:
+            return await asyncio.start_unix_server(one, address)
+    finally:
+        os.umask(before)
+
+
+async def _answer(line: bytes, handle: Callable[[Request], Awaitable[Answer]]) -> Answer:
+    request = json.loads(line)
+    if not isinstance(request, dict):
+        return {"error": "a request is a JSON object"}
+    try:
+        return await handle({str(key): str(value) for key, value in request.items()})
+    except NotPossibleError as refusal:
+        return {"error": str(refusal)}
+
+
+def offline(state: Path, work: Callable[[Ledger], Answer]) -> Answer:
+    """Do `work` on the ledger of a gateway that does not run. Raises what `work` raises."""
+    with sole_owner(state):
+        writer = Writer(state / "ledger.sqlite")
+        try:
+            return writer.submit(work).result()
+        finally:
+            writer.close()

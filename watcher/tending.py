@@ -1,0 +1,70 @@
+"""What happens beside the work: originals disposed of, the disk watched, the balance checked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from watcher.bell import Bell, insist
+from watcher.observe.log import Log
+from watcher.pipeline import Pipeline
+from watcher.store import queries
+from watcher.store.disk import Disk
+from watcher.store.writer import Writer
+
+_IDLE = 30.0
+_BALANCE_EVERY = 60
+
+
+class Tending:
+    """The quiet loops."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        writer: Writer,
+        disk: Disk,
+        log: Log,
+        on_room: Callable[[], None],
+    ) -> None:
+        self._pipeline = pipeline
+        self._writer = writer
+        self._disk = disk
+        self._log = log
+        self._on_room = on_room
+        self._leftovers = Bell()
+
+    def ring(self) -> None:
+        """An original may be disposed of now."""
+        self._leftovers.ring()
+
+    def loops(self) -> list[Coroutine[Any, Any, None]]:
+        """All of them."""
+        return [self._dispose(), self._watch_disk(), self._check_balance()]
+
+    async def dispose_all(self) -> None:
+        """Dispose of everything that is settled by now."""
+        while await insist(self._pipeline.dispose):
+            pass
+
+    async def _dispose(self) -> None:
+        while True:
+            await self.dispose_all()
+            await self._leftovers.wait(_IDLE)
+
+    async def _watch_disk(self) -> None:
+        while True:
+            if await asyncio.to_thread(self._disk.look):
+                name = "disk-open" if self._disk.open else "disk-full"
+                self._log.event(name, free=self._disk.free)
+                self._on_room()
+            await asyncio.sleep(1.0)
+
+    async def _check_balance(self) -> None:
+        while True:
+            tallies = await self._writer.run(lambda ledger: queries.tallies(ledger.connection))
+            for tally in tallies:
+                if not tally.balanced:
+                    self._log.event("out-of-balance", level="error", customer=tally.customer)
+            await asyncio.sleep(_BALANCE_EVERY)
