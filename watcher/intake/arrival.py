@@ -37,7 +37,8 @@ class Totals:
     """Times the kernel dropped events; each is answered by a scan."""
     collapses: int = 0
     """Hints that our own bounds dropped; answered by a scan too."""
-    watch_restarts: int = 0
+    watch_starts: int = 0
+    """Inotify instances that were set up; each after the first one replaced a lost one."""
     scans: int = 0
     scan_failures: int = 0
     scan_seconds: float = 0.0
@@ -72,7 +73,6 @@ class Trouble(enum.StrEnum):
     STUCK = "stuck"
     OUT_OF_WATCHES = "out-of-watches"
     WATCH_FAILED = "watch-failed"
-    ILLEGAL_NAME = "illegal-name"
     TOO_DEEP = "too-deep"
 
 

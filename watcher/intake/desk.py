@@ -83,7 +83,8 @@ class Desk:
         name, _, path = hint.path.partition("/")
         customer = self._ground.customers.get(name)
         if customer is None:
-            self._ground.round_wanted.set()
+            if hint.folder:
+                self._ground.round_wanted.set()
         elif hint.folder and hint.closed:
             # Moved here with all that is in it: a scan is the quicker way to take it in.
             self._ground.hurry(customer)

@@ -12,7 +12,6 @@ from watchdog.observers.api import ObservedWatch
 from watcher.intake.arrival import Trouble
 from watcher.intake.customer import Customer
 from watcher.intake.ground import Ground
-from watcher.intake.mounts import is_network, read_table
 from watcher.intake.watching import HintBox, Watcher
 
 RETRY_AFTER = 30.0
@@ -27,8 +26,15 @@ class Guard:
         self._watcher: Watcher | None = None
         self._root_watch: ObservedWatch | None = None
         self._retry_at = 0.0
+        self._root_trouble: Trouble | None = None
+        self._short = False
         self._short_since: float | None = None
-        self.trouble: Trouble | None = None
+        self._remake_at = 0.0
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What is wrong with the watches as a whole."""
+        return Trouble.OUT_OF_WATCHES if self._short else self._root_trouble
 
     @property
     def mode(self) -> Literal["events", "scan"]:
@@ -43,17 +49,18 @@ class Guard:
         if now < self._retry_at:
             return
         await self.reset(customers)
-        self._retry_at = now + RETRY_AFTER
         try:
             self._watcher = await self._ground.call(lambda: Watcher(root, self._box))
+            self._ground.totals.watch_starts += 1
             self._root_watch = await self._arm(root, recursive=False)
-            self.trouble = None
+            self._root_trouble = None
         except OSError as error:
-            self.trouble = _trouble(error)
+            self._root_trouble = _trouble(error)
+            self._retry_at = now + RETRY_AFTER
 
-    async def ensure(self, customer: Customer, now: float) -> None:
-        """Have this customer's folder watched, or not, as its options and its mount ask for."""
-        if not await self._ground.call(lambda: wants_events(customer)):
+    async def ensure(self, customer: Customer, now: float, *, events: bool) -> None:
+        """Have this customer's folder watched, or not, as `events` says."""
+        if not events:
             await self.disarm(customer)
             customer.condition.mode, customer.watch_trouble = "scan", None
             return
@@ -99,16 +106,13 @@ class Guard:
             return False
         wanted = 1 + sum(each.last.watchable for each in watched)
         if await self._ground.call(watcher.count) >= wanted:
-            self._short_since = None
-            self.trouble = None
+            self._short, self._short_since = False, None
             return False
-        if self._short_since is None:
-            self._short_since = now
+        self._short_since = self._short_since or now
+        self._short = now - self._short_since >= patience
+        if not self._short or now < self._remake_at:
             return False
-        if now - self._short_since < patience or now < self._retry_at:
-            return False
-        self.trouble = Trouble.OUT_OF_WATCHES
-        self._retry_at = now + RETRY_AFTER
+        self._remake_at = now + RETRY_AFTER
         return True
 
     async def reset(self, customers: Iterable[Customer]) -> None:
@@ -119,7 +123,6 @@ class Guard:
         for customer in customers:
             customer.watch, customer.next_arm = None, 0.0
         if watcher is not None:
-            self._ground.totals.watch_restarts += 1
             await self._ground.call(watcher.stop)
 
     async def _arm(self, folder: Path, *, recursive: bool) -> ObservedWatch:
@@ -131,13 +134,6 @@ class Guard:
     def _is_armed(self, watch: ObservedWatch | None) -> bool:
         watcher = self._watcher
         return watch is not None and watcher is not None and watcher.is_armed(watch)
-
-
-def wants_events(customer: Customer) -> bool:
-    """Whether this folder is watched, or only scanned. Blocks, for as long as /proc takes."""
-    if customer.options.watch == "auto":
-        return not is_network(str(customer.folder), read_table())
-    return customer.options.watch == "events"
 
 
 def _trouble(error: OSError) -> Trouble:

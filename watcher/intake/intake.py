@@ -22,7 +22,7 @@ from watcher.options import IntakeOptions
 QUEUE_SIZE = 256
 LINE_LIMIT = 20_000
 HINT_LIMIT = 65_536
-THREADS = 8
+THREADS = 32
 
 
 class Intake:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Literal
 
 _TABLE = Path("/proc/self/mountinfo")
 _NETWORK = re.compile(
@@ -37,3 +38,10 @@ def is_network(folder: str, mounts: list[tuple[str, str]]) -> bool:
         if (folder == stem or folder.startswith(stem + "/")) and len(stem) >= len(best):
             best, kind = stem, fstype
     return _NETWORK.fullmatch(kind) is not None
+
+
+def wants_events(folder: Path, watch: Literal["auto", "events", "scan"]) -> bool:
+    """Whether this folder is to be watched, or only scanned."""
+    if watch == "auto":
+        return not is_network(os.path.realpath(folder), read_table())
+    return watch == "events"

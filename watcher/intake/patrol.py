@@ -10,10 +10,12 @@ from watcher.intake.customer import Condition, Customer
 from watcher.intake.desk import Desk
 from watcher.intake.ground import Ground
 from watcher.intake.guard import Guard
+from watcher.intake.mounts import wants_events
 from watcher.intake.outlet import Outlet
-from watcher.intake.scanning import Census, Sweep, identify, take_census
+from watcher.intake.scanning import Census, Identity, Sweep, identify, take_census
 
 ROUND_EVERY = 1.0
+BREATH = 0.01
 STUCK_AFTER = 120.0
 FORGET_MISSING_AFTER = 86_400.0
 SLICE = 500
@@ -34,16 +36,18 @@ class Patrol:
         self._census: Census | None = None
         self._visits: dict[str, asyncio.Task[None]] = {}
         self._busy_since: dict[str, float] = {}
+        self._failure: BaseException | None = None
 
     async def run(self) -> None:
-        """Go round for ever."""
+        """Go round for ever; what nobody foresaw in a visit is raised here."""
         try:
-            while True:
+            while self._failure is None:
                 self._ground.round_wanted.clear()
                 self._busy_since[""] = self._ground.wall()
                 await self._round()
                 del self._busy_since[""]
                 await self._rest()
+            raise self._failure
         finally:
             for visit in self._visits.values():
                 visit.cancel()
@@ -88,8 +92,9 @@ class Patrol:
             ),
             default=ROUND_EVERY,
         )
+        await asyncio.sleep(BREATH)
         try:
-            async with asyncio.timeout(min(max(soonest, 0.01), ROUND_EVERY)):
+            async with asyncio.timeout(min(max(soonest, 0.0), ROUND_EVERY)):
                 await self._ground.round_wanted.wait()
         except TimeoutError:
             return
@@ -116,9 +121,10 @@ class Patrol:
     async def _meet_customers(self, census: Census) -> None:
         ground = self._ground
         for name in census.customers:
+            options = ground.options_for(name)
             if name not in ground.customers:
-                options = ground.options_for(name)
                 ground.customers[name] = Customer(name, ground.root / name, options)
+            ground.customers[name].options = options
             if name not in self._visits:
                 self._start_visit(ground.customers[name])
         for name in ground.customers.keys() - set(census.customers) - self._visits.keys():
@@ -138,10 +144,13 @@ class Patrol:
         name = customer.name
         self._busy_since[name] = self._ground.wall()
         self._visits[name] = asyncio.create_task(self._visit(customer), name="intake-visit")
-        self._visits[name].add_done_callback(lambda _: self._end_visit(name))
+        self._visits[name].add_done_callback(lambda visit: self._end_visit(name, visit))
 
-    def _end_visit(self, name: str) -> None:
+    def _end_visit(self, name: str, visit: asyncio.Task[None]) -> None:
         del self._visits[name], self._busy_since[name]
+        if not visit.cancelled() and visit.exception() is not None:
+            self._failure = visit.exception()
+            self._ground.round_wanted.set()
         customer = self._ground.customers.get(name)
         if customer is not None and customer.schedule.hurried:
             self._ground.round_wanted.set()
@@ -149,12 +158,12 @@ class Patrol:
     async def _visit(self, customer: Customer) -> None:
         ground = self._ground
         try:
-            identity = await ground.call(lambda: identify(customer.folder))
+            identity, events = await ground.call(lambda: _inspect(customer))
             if identity != customer.identity:
                 await self._guard.disarm(customer)
                 customer.identity = identity
                 customer.schedule.hurry()
-            await self._guard.ensure(customer, ground.clock())
+            await self._guard.ensure(customer, ground.clock(), events=events)
             if ground.clock() >= customer.schedule.due:
                 await self._scan(customer)
         except OSError as error:
@@ -202,6 +211,12 @@ class Patrol:
         customers = ground.customers.values()
         if await self._guard.is_short(customers, patience, ground.clock()):
             await self._guard.reset(customers)
+
+
+def _inspect(customer: Customer) -> tuple[Identity, bool]:
+    """Which folder stands there, and whether it wants events. Blocks."""
+    events = wants_events(customer.folder, customer.options.watch)
+    return identify(customer.folder), events
 
 
 def _trouble(error: OSError) -> Trouble:

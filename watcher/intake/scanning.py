@@ -18,6 +18,7 @@ from watcher.model import Signature
 
 MAX_DEPTH = 128
 PATH_MAX = 4096
+_MKFS = "lost+found"  # stands in the root of a volume of its own
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Identity = tuple[int, int]
@@ -76,7 +77,7 @@ def take_census(root: Path) -> Census:
             ]
     finally:
         os.close(handle)
-    visible = [each for each in listed if not each[0].startswith(".")]
+    visible = [each for each in listed if not each[0].startswith(".") and each[0] != _MKFS]
     folders = [(name, inode) for name, is_folder, inode in visible if is_folder]
     return Census(
         identity=(status.st_dev, status.st_ino),

@@ -16,6 +16,11 @@ Key = tuple[str, str]
 Teller = Literal["event", "scan"]
 
 
+# Older kernels stamp files with the last tick, up to 10 ms ago: a file that is rewritten within
+# it keeps its size and mtime. Only when the tick is over do equal Signatures mean equal content.
+TICK = 0.01
+
+
 @dataclass(frozen=True, slots=True)
 class Quiet:
     """Seconds of rest that are asked for, and the bound after which a file is tried anyway."""
@@ -29,7 +34,7 @@ class Quiet:
         """The rest a file of this size must show."""
         if size == 0:
             return self.when_empty
-        return self.after_close if closed else self.without_close
+        return max(self.after_close if closed else self.without_close, TICK)
 
 
 @dataclass(slots=True)
