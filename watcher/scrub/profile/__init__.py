@@ -1,0 +1,1 @@
+"""The Basic Application Level Confidentiality Profile as data, and the recipe made from it."""

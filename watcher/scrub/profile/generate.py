@@ -1,0 +1,63 @@
+"""Write the profile as a deid recipe: `python -m watcher.scrub.profile.generate` renews the file.
+
+What deid's language cannot say stands in the recipe's head, and is done by `watcher.scrub.header`.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+from watcher.options import ScrubOptions
+from watcher.scrub.profile.resolve import Do, Resolved, resolve
+from watcher.scrub.profile.table import EDITION, Row, rows
+
+SHIPPED = Path(__file__).with_name("base.recipe")
+
+_HEAD = f"""FORMAT dicom
+
+# The Basic Application Level Confidentiality Profile, DICOM PS3.15 Table E.1-1, edition {EDITION}, with
+# the options of the [scrub] section, as a deid recipe. Generated from table.csv; do not edit it, but
+# give your own lines in a recipe of your own: they take the place of the lines for the same field.
+#
+# A line holds at every depth. Beyond what this language can say, the gateway also
+# - removes overlays (60xx), curves (50xx), private elements that are not known to be safe, Attributes
+#   that the dictionary does not know, group lengths, padding, and rewrites the preamble and group 0002;
+# - treats Attributes without a line by their VR: names are emptied, dates moved, times checked, UIDs
+#   remapped unless the standard registers them, free text is cleaned, AE titles and URLs are removed.
+
+%header
+"""
+_MODIFIED = {"modified": "MODIFIED", "full": "UNMODIFIED", "removed": "REMOVED"}
+
+
+def recipe_text(options: ScrubOptions) -> str:
+    """The recipe for these options; deterministic."""
+    found = [(resolve(row, options), row) for row in rows() if row.tag.isalnum() and _named(row)]
+    found.sort(key=lambda pair: (_heading(pair[0]), pair[1].tag))
+    parts = [_HEAD]
+    for heading, pairs in groupby(found, key=lambda pair: _heading(pair[0])):
+        parts.append(f"\n# {heading}\n")
+        parts.extend(_line(resolved, row) for resolved, row in pairs)
+    parts.append("\n# what was done (PS3.15 E.1.1)\nADD PatientIdentityRemoved YES\n")
+    parts.append(f"ADD LongitudinalTemporalInformationModified {_MODIFIED[options.dates]}\n")
+    return "".join(parts)
+
+
+def _named(row: Row) -> bool:
+    return len(row.tag) == 8 and "x" not in row.tag
+
+
+def _heading(resolved: Resolved) -> str:
+    return resolved.why
+
+
+def _line(resolved: Resolved, row: Row) -> str:
+    if resolved.do is Do.ITEMS:
+        return f"# the items of {row.keyword} are treated one by one\n"
+    assert resolved.do.value is not None
+    return resolved.do.value.format(field=row.keyword or row.tag) + "\n"
+
+
+if __name__ == "__main__":
+    SHIPPED.write_text(recipe_text(ScrubOptions()), encoding="utf-8")
