@@ -1,0 +1,113 @@
+"""A batch brought to its end: sent, split where that helps, and told parcel by parcel."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from watcher.deliver.batch import Batch
+from watcher.deliver.outcomes import Answer, Verdict
+from watcher.deliver.parcel import Parcel
+from watcher.deliver.retry import decide
+from watcher.model import Reason
+from watcher.options import DeliverOptions
+
+
+class Sender(Protocol):
+    """What a `Destination` does."""
+
+    def send(self, parcels: Sequence[Parcel], *, again: bool = False) -> Awaitable[Answer]:
+        """Send one request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one batch, which may be a piece of the one that was handed in.
+
+    Its verdict is never SPLIT. A batch that is to be sent later is sent as this one, by its id.
+    """
+
+    batch: Batch
+    answer: Answer
+
+
+class Courier:
+    """Delivers the batches of one destination.
+
+    Splitting always gives the same pieces, hence the same keys: a batch that is delivered anew
+    after a crash meets the answers that its pieces had before.
+    """
+
+    def __init__(self, sender: Sender, options: DeliverOptions) -> None:
+        self._sender = sender
+        self._options = options
+        # Frames that have arrived, of Instances that have not yet arrived whole: saves sending
+        # them again; forgotten at a restart, when their keys do the same at a higher price.
+        self._arrived: dict[str, set[str]] = {}
+
+    async def deliver(
+        self, batch: Batch, *, attempts: int = 1, again: bool = False
+    ) -> list[Result]:
+        """Deliver a batch; together, the results hold each of its parcels once.
+
+        `attempts` counts this one; `again` says that an earlier outcome is unknown.
+        """
+        if len(batch.parcels) == 1:
+            return [await self._instance(batch, attempts, again)]
+        answer = await self._send(batch.parcels, attempts, again)
+        if answer.verdict is not Verdict.SPLIT:
+            return [Result(batch, answer)]
+        first, second = batch.halves()
+        again = again or answer.unknown
+        results = await self.deliver(first, again=again)
+        if _stops(results[-1].answer):
+            return [*results, Result(second, _unsent(results[-1].answer, again))]
+        return results + await self.deliver(second, again=again)
+
+    async def _send(self, parcels: tuple[Parcel, ...], attempts: int, again: bool) -> Answer:
+        return decide(
+            await self._sender.send(parcels, again=again),
+            attempts=attempts,
+            parcels=len(parcels),
+            images=sum(len(parcel.images) for parcel in parcels),
+            again=again,
+            options=self._options,
+        )
+
+    async def _instance(self, batch: Batch, attempts: int, again: bool) -> Result:
+        """One content, in one request or, when its frames are too many, in several."""
+        key = batch.parcels[0].key
+        arrived = self._arrived.setdefault(key, set())
+        result = await self._parts(batch, arrived, attempts, again)
+        while result.answer.verdict is Verdict.SPLIT:
+            result = await self._parts(result.batch, arrived, attempts, again)
+        if result.answer.verdict in (Verdict.DELIVERED, Verdict.QUARANTINE) or not arrived:
+            del self._arrived[key]
+        return result
+
+    async def _parts(self, batch: Batch, arrived: set[str], attempts: int, again: bool) -> Result:
+        """Send what has not arrived. After SPLIT, the result's batch makes smaller requests."""
+        answer = Answer(Verdict.DELIVERED, None, 200)
+        for request in batch.requests():
+            part = request[0]
+            if part.name in arrived:
+                continue
+            answer = await self._send(request, attempts, again)
+            if answer.verdict is Verdict.SPLIT:
+                return Result(batch.narrowed(part, by_size=answer.status == 413), answer)
+            if answer.verdict is not Verdict.DELIVERED:
+                return Result(batch, answer)
+            arrived.add(part.name)
+        return Result(batch, answer)
+
+
+def _stops(answer: Answer) -> bool:
+    """Whether another request would meet the same; a fault of the backend may be one image's."""
+    later = answer.verdict is Verdict.LATER and answer.reason is not Reason.BACKEND_ERROR
+    return later or answer.verdict is Verdict.PAUSE
+
+
+def _unsent(answer: Answer, again: bool) -> Answer:
+    return replace(answer, unknown=again, culprit=None)
