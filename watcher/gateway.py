@@ -11,7 +11,7 @@ from typing import Any
 
 from watcher import operations
 from watcher.bell import cancel
-from watcher.couriers import Couriers
+from watcher.dispatchers import Dispatchers
 from watcher.errors import ConfigError
 from watcher.intake import Intake
 from watcher.model import State
@@ -19,7 +19,7 @@ from watcher.observe.log import Log
 from watcher.operations import Answer, NotPossibleError, Request
 from watcher.pipeline import Pipeline, original_there
 from watcher.preparing import Preparing
-from watcher.receiver import start as start_receiver
+from watcher.receiver.app import start as start_receiver
 from watcher.scrub.keys import make_key
 from watcher.settings import Settings
 from watcher.store import queries
@@ -60,7 +60,7 @@ class Gateway:
         self._writer: Writer
         self._intake: Intake
         self._preparing: Preparing
-        self._couriers: Couriers
+        self._dispatchers: Dispatchers
         self._tending: Tending
 
     def stop(self) -> None:
@@ -108,10 +108,18 @@ class Gateway:
         stack.callback(self._writer.close)
         backend = await self._backend(stack)
         pipeline = Pipeline(lambda: self.settings, self._spool, self._writer, workers, self._log)
-        self._couriers = await stack.enter_async_context(
-            Couriers(self.settings, backend, pipeline, self._spool, self._writer, self._log)
-        )
         self._tending = Tending(pipeline, self._writer, disk, self._log, self._room)
+        self._dispatchers = await stack.enter_async_context(
+            Dispatchers(
+                self.settings,
+                backend,
+                pipeline,
+                self._spool,
+                self._writer,
+                self._log,
+                self._tending.ring,
+            )
+        )
         self._preparing = Preparing(
             pipeline,
             self._writer,
@@ -163,7 +171,7 @@ class Gateway:
 
     def _moved(self, customer: str, state: State) -> None:
         if state is State.STAGED:
-            self._couriers.ring(customer)
+            self._dispatchers.ring(customer)
         elif state is State.DUPLICATE:
             self._tending.ring()
 
@@ -177,7 +185,7 @@ class Gateway:
         working = _tasks(
             *self._preparing.working(),
             *self._tending.loops(),
-            self._couriers.run(self._tending.ring),
+            self._dispatchers.run(),
         )
         ends = _tasks(self._stop.wait())
         if drain is not None:
@@ -195,13 +203,13 @@ class Gateway:
 
     async def _finish(self) -> None:
         """Let what is under way come to its end, for a bounded time; or not, when forced."""
-        ending = asyncio.gather(self._preparing.finish(), self._couriers.finish())
-        forced = asyncio.create_task(self._force.wait())
-        await asyncio.wait({ending, forced}, timeout=_GRACE, return_when=asyncio.FIRST_COMPLETED)
-        if ending.done():
+        ending = _tasks(self._preparing.finish(), self._dispatchers.finish())
+        forced = _tasks(self._force.wait())
+        both = asyncio.gather(*ending)
+        await asyncio.wait([both, *forced], timeout=_GRACE, return_when=asyncio.FIRST_COMPLETED)
+        if both.done():
             await self._tending.dispose_all()
-        await cancel({forced})
-        ending.cancel()
+        await cancel(ending | forced)
 
     async def _until_still(self, patience: float, tell: Callable[[Progress], None]) -> None:
         """Return when everything that is here is settled, or nothing has moved for `patience`."""
@@ -236,7 +244,7 @@ class Gateway:
             lambda ledger: operations.act(ledger, self._spool, verb, id_, there, now)
         )
         self._preparing.ring()
-        self._couriers.ring_all()
+        self._dispatchers.ring_all()
         return answer
 
     async def _original_there(self, id_: str) -> bool:

@@ -21,6 +21,7 @@ from watcher.observe.log import Log
 from watcher.prepare import Job
 from watcher.settings import Settings
 from watcher.store import spool as files
+from watcher.store.ledger import Ledger
 from watcher.store.queries import undisposed
 from watcher.store.records import Move, Row
 from watcher.store.spool import Spool
@@ -115,6 +116,18 @@ class Pipeline:
         if move.state in (State.QUARANTINED, State.EXCLUDED, State.DUPLICATE, State.QUEUED):
             self._spool.clear_outbox(row.customer, row.id)
         return move.state
+
+    async def delivered(self, rows: Sequence[Row]) -> None:
+        """The backend has acknowledged these; one commit for all of them."""
+        now, move = self._clock(), Move(State.DELIVERED)
+
+        def settle(ledger: Ledger) -> None:
+            for row in rows:
+                ledger.move(row.id, move, now)
+
+        await self._writer.run(settle)
+        for row in rows:
+            self._tell(row, move)
 
     async def _hold(self, row: Row, move: Move) -> Move:
         record = {

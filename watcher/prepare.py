@@ -38,6 +38,7 @@ from watcher.options import Limits, PixelOptions, RenderOptions, ScrubOptions
 from watcher.render import render
 from watcher.scrub import Scrubber
 from watcher.scrub.keys import CustomerKey, load_key
+from watcher.scrub.pseudonyms import Pseudonyms
 
 # Below this a file is read, so that a writer who truncates it cannot kill the worker (SIGBUS).
 _MAPPED_FROM = 64 << 20
@@ -160,6 +161,7 @@ def _instance(job: Job, source: memoryview, signature: Signature, steps: _Steps)
             body.write_body(job.out / f"{job.id}.json", study, images, job.out)
     return Prepared(
         source_sha256=digest,
+        content_key=_pseudonyms(job.key_file).digest("content", digest),
         signature=signature,
         uid_digest=scrubbed.uid_digest,
         study=study,
@@ -205,7 +207,12 @@ def _prove(scrubbed: Scrubbed, data: bytes) -> None:
         raise RefusedError(Reason.RESIDUAL_PHI, tag)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=256)
+def _pseudonyms(key_file: Path) -> Pseudonyms:
+    return Pseudonyms(load_key(key_file))
+
+
+@functools.lru_cache(maxsize=256)
 def _scrubber(scrub: ScrubOptions, pixels: PixelOptions, key_file: Path) -> Scrubber:
     return Scrubber.load(scrub, pixels, load_key(key_file))
 

@@ -11,14 +11,9 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
-from importlib import resources
-from pathlib import Path
 
-from watcher.errors import ConfigError
-from watcher.model import MOVES, Prepared, Reason, Signature, State
+from watcher.model import Prepared, Reason, Signature, State
 from watcher.store.records import Move, Row, dump_prepared, row_of, signature_columns
-
-VERSION = 1
 
 Sighting = tuple[str, str, Signature]
 """(customer, path relative to the customer's folder, signature)"""
@@ -26,56 +21,6 @@ Sighting = tuple[str, str, Signature]
 
 class IllegalMoveError(RuntimeError):
     """A bug: the table of states does not have this move."""
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Open or create the ledger, mode 0600, WAL with synchronous=FULL.
-
-    FULL, because NORMAL loses committed rows in a power cut. Raises ConfigError for a ledger
-    of another version, a corrupt one, or a file that is none.
-    """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    try:
-        _configure(connection)
-        _migrate(connection)
-    except sqlite3.DatabaseError:
-        connection.close()
-        raise ConfigError(
-            "state/ledger.sqlite is not a usable ledger; move it away to have it rebuilt "
-            "from the files in the drop folder"
-        ) from None
-    except ConfigError:
-        connection.close()
-        raise
-    return connection
-
-
-def _configure(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA busy_timeout = 5000")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA temp_store = MEMORY")
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version == VERSION:
-        return
-    if version != 0:
-        raise ConfigError(
-            f"state/ledger.sqlite has version {version}, this program needs {VERSION}"
-        )
-    schema = resources.files("watcher.store").joinpath("schema.sql").read_text(encoding="utf-8")
-    connection.executescript(
-        f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA user_version = {VERSION};\nCOMMIT;"
-    )
-    connection.executemany(
-        "INSERT INTO moves VALUES (?, ?)",
-        [(source, target) for source, targets in MOVES.items() for target in targets],
-    )
 
 
 class Ledger:
@@ -156,19 +101,22 @@ class Ledger:
     def claim_fairly(
         self, state: State, customers: Sequence[str], limit: int, now: float
     ) -> list[Row]:
-        """As `claim`, an equal share for each customer that has something due, at least one."""
+        """As `claim`: an equal share for each customer, at least one, the rest to whoever can."""
         taken: list[Row] = []
-        for position, customer in enumerate(customers):
-            share = max(1, (limit - len(taken)) // (len(customers) - position))
-            taken += self.claim(state, customer, share, now)
+        for fewer in range(len(customers), 0, -1):
+            share = max(1, (limit - len(taken)) // fewer)
+            taken += self.claim(state, customers[-fewer], share, now)
+        for customer in customers:
+            if len(taken) < limit:
+                taken += self.claim(state, customer, limit - len(taken), now)
         return taken
 
     def claim_ids(self, ids: Sequence[str]) -> list[Row]:
-        """Take these rows, if they are pending and free, whether or not they are due."""
+        """Take these rows, if they are staged and free, whether or not they are due."""
         marks = ",".join("?" * len(ids))
         taken = self._db.execute(
             "UPDATE instances SET claimed = 1, attempts = attempts + 1"  # noqa: S608 - marks only
-            f" WHERE id IN ({marks}) AND claimed = 0 AND state IN ('queued', 'staged') RETURNING *",
+            f" WHERE id IN ({marks}) AND claimed = 0 AND state = 'staged' RETURNING *",
             ids,
         ).fetchall()
         return [row_of(record) for record in taken]
@@ -234,7 +182,7 @@ class Ledger:
                     prepared and prepared.uid_digest,
                     prepared and prepared.study.series_instance_uid,
                     prepared and dump_prepared(prepared),
-                    move.state is State.STAGED,
+                    move.state is State.STAGED or move.reason is Reason.SPOOL_LOST,
                     id_,
                 ),
             ).rowcount
@@ -267,6 +215,10 @@ class Ledger:
         self._db.executemany(
             "UPDATE instances SET disposed = 1 WHERE id = ?", [(id_,) for id_ in ids]
         )
+
+    def postpone(self, id_: str, until: float) -> None:
+        """Leave one row alone until then."""
+        self._db.execute("UPDATE instances SET not_before = ? WHERE id = ?", (until, id_))
 
     def hurry(self, id_: str, now: float) -> bool:
         """Make one pending instance due at once."""

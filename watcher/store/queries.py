@@ -121,23 +121,25 @@ def next_due(
 ) -> float | None:
     """When the next unclaimed row of this state falls due, in Unix seconds."""
     customers = [c for (c,) in db.execute("SELECT customer FROM counts WHERE state = ?", (state,))]
-    times = [
-        db.execute(
-            "SELECT min(not_before) FROM instances"
-            " WHERE state = ? AND customer = ? AND claimed = 0",
-            (state, customer),
-        ).fetchone()[0]
-        for customer in customers
-        if customer not in without
-    ]
+    times = [next_due_of(db, state, customer) for customer in customers if customer not in without]
     return min((at for at in times if at is not None), default=None)
 
 
-def batch_members(db: sqlite3.Connection, batch: str) -> list[str]:
-    """The ids that were sent together."""
-    return [
-        i for (i,) in db.execute("SELECT id FROM instances WHERE batch = ? ORDER BY id", (batch,))
-    ]
+def batch_rows(db: sqlite3.Connection, batch: str) -> list[Row]:
+    """The instances that were sent together and are still pending."""
+    records = db.execute(
+        "SELECT * FROM instances WHERE batch = ? AND state IN ('queued', 'staged')", (batch,)
+    ).fetchall()
+    return [row_of(record) for record in records]
+
+
+def next_due_of(db: sqlite3.Connection, state: State, customer: str) -> float | None:
+    """When the next unclaimed row of one customer falls due, in Unix seconds."""
+    at: float | None = db.execute(
+        "SELECT min(not_before) FROM instances WHERE state = ? AND customer = ? AND claimed = 0",
+        (state, customer),
+    ).fetchone()[0]
+    return at
 
 
 def undisposed(db: sqlite3.Connection, limit: int) -> list[Row]:

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 from watcher.errors import DeferredError
 from watcher.model import Reason
-from watcher.store.ledger import Ledger, connect
+from watcher.store.database import connect
+from watcher.store.ledger import Ledger
 
 T = TypeVar("T")
 Work = Callable[[Ledger], Any]

@@ -1,0 +1,219 @@
+"""One customer's dispatch: which staged instances go next, in which request, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from watcher import loading
+from watcher.bell import Bell, cancel, insist
+from watcher.deliver import hours
+from watcher.deliver.breaker import Breaker
+from watcher.deliver.courier import Courier, Result
+from watcher.deliver.outcomes import Answer, Verdict
+from watcher.loading import Load
+from watcher.model import State
+from watcher.observe.log import Log
+from watcher.options import DeliverOptions
+from watcher.pipeline import Pipeline
+from watcher.store import queries
+from watcher.store.ledger import Ledger
+from watcher.store.records import Row
+from watcher.store.writer import Writer
+
+_IDLE = 30.0
+
+
+class Dispatch:
+    """Owns the breaker, the requests under way, and the few that are planned."""
+
+    def __init__(
+        self,
+        customer: str,
+        options: DeliverOptions,
+        courier: Courier,
+        folder: Path,
+        pipeline: Pipeline,
+        writer: Writer,
+        log: Log,
+        on_delivered: Callable[[], None],
+    ) -> None:
+        self._customer = customer
+        self._options = options
+        self._courier = courier
+        self._folder = folder
+        self._pipeline = pipeline
+        self._writer = writer
+        self._log = log
+        self._on_delivered = on_delivered
+        self._opened = hours.windows(options.hours)
+        self._bell = Bell()
+        self._breaker = Breaker()
+        self._planned: deque[Load] = deque()
+        self._look_again: float | None = None
+        self._under_way: dict[asyncio.Task[None], Load] = {}
+        self._closing = False
+
+    @property
+    def breaker(self) -> Breaker:
+        """How the destination is doing."""
+        return self._breaker
+
+    def ring(self) -> None:
+        """Something may be due now."""
+        self._bell.ring()
+
+    def resume(self) -> None:
+        """A person mended something: probe at once."""
+        self._breaker = self._breaker.resumed()
+        self._bell.ring()
+
+    async def finish(self) -> None:
+        """Start no further request, and wait for the answers to those under way."""
+        self._closing = True
+        await self._put_back()
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def run(self) -> None:
+        """Send what falls due, for ever."""
+        saved = await self._writer.run(lambda ledger: queries.breakers(ledger.connection))
+        self._breaker = Breaker.load(saved.get(self._customer))
+        try:
+            while True:
+                await self._fill()
+                await self._bell.wait(await self._pause())
+        finally:
+            await cancel(set(self._under_way))
+
+    # -- planning ----------------------------------------------------------------------------
+
+    def _room(self) -> int:
+        now = time.time()
+        if self._closing or hours.closed_for(self._opened, _local(now)) > 0:
+            return 0
+        return self._breaker.room(now, self._options.concurrency) - len(self._under_way)
+
+    async def _fill(self) -> None:
+        while (room := self._room()) > 0:
+            if not self._planned:
+                await self._plan(room)
+            if not self._planned:
+                return
+            load = self._planned.popleft()
+            task = asyncio.create_task(self._send(load))
+            self._under_way[task] = load
+            task.add_done_callback(self._done)
+        if not self._breaker.closed:
+            await self._put_back()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        self._bell.ring()
+        if not task.cancelled():
+            task.result()
+
+    async def _plan(self, room: int) -> None:
+        now = time.time()
+        most = self._options.batch_images * room if self._breaker.closed else 1
+        busy = frozenset(load.study for load in self._under_way.values())
+
+        def claim(ledger: Ledger) -> loading.Plan:
+            rows = ledger.claim(State.STAGED, self._customer, most, now)
+            return loading.plan(ledger, rows, self._folder, self._options, busy, now)
+
+        plan = await insist(self._writer.run, claim)
+        self._planned.extend(plan.loads)
+        self._look_again = plan.again
+
+    async def _put_back(self) -> None:
+        rows = [row for load in self._planned for row in load.rows]
+        self._planned.clear()
+        if rows:
+            await insist(self._writer.run, lambda ledger: [ledger.unclaim(r.id) for r in rows])
+
+    async def _pause(self) -> float:
+        now = time.time()
+        shut = hours.closed_for(self._opened, _local(now)) or self._breaker.wait(now)
+        if shut:
+            return min(_IDLE, shut)
+        if self._room() <= 0:
+            return _IDLE
+        due = await self._writer.run(
+            lambda ledger: queries.next_due_of(ledger.connection, State.STAGED, self._customer)
+        )
+        times = [at for at in (due, self._look_again) if at is not None]
+        return min(_IDLE, max(0.005, min(times) - now)) if times else _IDLE
+
+    # -- sending -----------------------------------------------------------------------------
+
+    async def _send(self, load: Load) -> None:
+        if load.batch.images > 1:
+            await insist(self._assign, load.rows, load.batch.id)
+        results = await self._courier.deliver(
+            load.batch, attempts=load.attempts, again=load.attempts > 1
+        )
+        for result in results:
+            await self._settle(result, load)
+            await self._mind(result)
+
+    async def _assign(self, rows: Sequence[Row], batch: str) -> None:
+        """Remember the members of a request before it leaves."""
+        ids = [row.id for row in rows]
+        await self._writer.run(lambda ledger: ledger.assign_batch(ids, batch))
+
+    async def _settle(self, result: Result, load: Load) -> None:
+        keys = {parcel.key for parcel in result.batch.parcels}
+        rows = [row for row in load.rows if row.prepared and row.prepared.content_key in keys]
+        answer = result.answer
+        if answer.verdict is Verdict.DELIVERED:
+            await insist(self._pipeline.delivered, rows)
+            self._on_delivered()
+            return
+        if result.batch.images > 1 and answer.verdict is not Verdict.QUARANTINE:
+            await insist(self._assign, rows, result.batch.id)
+        now = time.time()
+        for row in rows:
+            move = loading.after_send(row, answer, load.attempts, self._options, now)
+            await insist(self._pipeline.settle, row, move)
+        self._tell(answer, len(rows))
+
+    async def _mind(self, result: Result) -> None:
+        """Let the breaker hear of an answer, and keep what it makes of it over a restart."""
+        before = self._breaker
+        self._breaker = before.after(
+            result.batch.id, result.answer, time.time(), self._options, random.SystemRandom()
+        )
+        if (before.until, before.paused) == (self._breaker.until, self._breaker.paused):
+            return
+        if self._breaker.paused and not before.paused:
+            self._log.event(
+                "destination-paused",
+                level="error",
+                customer=self._customer,
+                detail=result.answer.detail,
+                status=result.answer.status,
+            )
+        text = self._breaker.dump()
+        await insist(self._writer.run, lambda ledger: ledger.save_breaker(self._customer, text))
+
+    def _tell(self, answer: Answer, instances: int) -> None:
+        self._log.event(
+            "not-delivered",
+            level="warning",
+            customer=self._customer,
+            verdict=answer.verdict,
+            reason=answer.reason,
+            detail=answer.detail,
+            status=answer.status,
+            instances=instances,
+        )
+
+
+def _local(now: float) -> datetime:
+    return datetime.fromtimestamp(now).astimezone()

@@ -1,0 +1,120 @@
+"""Pure planning between ledger and courier: rows to requests, answers to moves."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from watcher.deliver import retry
+from watcher.deliver.batch import Batch, Bounds, Waiting, grouped, restored
+from watcher.deliver.outcomes import Answer, Situation, Verdict
+from watcher.deliver.parcel import Parcel
+from watcher.model import Reason, State, StudyFields
+from watcher.options import DeliverOptions
+from watcher.store import queries
+from watcher.store.ledger import Ledger
+from watcher.store.records import Move, Row
+
+_MEMBER_WAIT = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Claimed rows, and the batch they travel in."""
+
+    rows: tuple[Row, ...]
+    batch: Batch
+
+    @property
+    def study(self) -> StudyFields:
+        """Whose Study and Series this is."""
+        return self.batch.parcels[0].study
+
+    @property
+    def attempts(self) -> int:
+        """Which try this is, counting tries whose end this process has not seen."""
+        return max(row.deferrals + row.attempts for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What goes now; and when to look again for what was held back to travel together."""
+
+    loads: tuple[Load, ...]
+    again: float | None
+
+
+def plan(
+    ledger: Ledger,
+    rows: Sequence[Row],
+    folder: Path,
+    options: DeliverOptions,
+    busy: frozenset[StudyFields],
+    now: float,
+) -> Plan:
+    """Turn freshly claimed rows into loads, inside the claim's own transaction.
+
+    What was sent before goes again as the very batch it was sent in: only then does an earlier
+    acceptance that we have not heard of meet the same key. Rows that must wait are given back.
+    """
+    loads: list[Load] = []
+    fresh = [row for row in rows if row.batch is None]
+    for batch in sorted({row.batch for row in rows if row.batch is not None}):
+        members = _reunite(ledger, batch, [row for row in rows if row.batch == batch], now)
+        again = restored(batch, [_parcel(row, folder) for row in members])
+        if again is None:
+            fresh += members
+        else:
+            loads.append(_load(again, members))
+    ready, later = grouped(
+        [Waiting(_parcel(row, folder), row.changed_at) for row in fresh],
+        Bounds(options.batch_images, options.batch_bytes),
+        options.batch_linger,
+        now,
+        busy,
+    )
+    loads += [_load(batch, fresh) for batch in ready]
+    going = {row.id for load in loads for row in load.rows}
+    for row in fresh:
+        if row.id not in going:
+            ledger.unclaim(row.id)
+    return Plan(tuple(loads), later)
+
+
+def _reunite(ledger: Ledger, batch: str, claimed: list[Row], now: float) -> list[Row]:
+    """All members of a batch, claimed; or none, when one is being rebuilt and has to be awaited."""
+    members = queries.batch_rows(ledger.connection, batch)
+    if any(row.state is State.QUEUED for row in members):
+        for row in claimed:
+            ledger.unclaim(row.id)
+            ledger.postpone(row.id, now + _MEMBER_WAIT)
+        return []
+    mine = {row.id for row in claimed}
+    return claimed + ledger.claim_ids([row.id for row in members if row.id not in mine])
+
+
+def _load(batch: Batch, rows: Sequence[Row]) -> Load:
+    by_key = {row.prepared.content_key: row for row in rows if row.prepared is not None}
+    return Load(tuple(by_key[parcel.key] for parcel in batch.parcels), batch)
+
+
+def _parcel(row: Row, folder: Path) -> Parcel:
+    if row.prepared is None:
+        raise AssertionError("a staged row has what was prepared")  # the ledger's own promise
+    return Parcel(row.prepared.content_key, row.prepared.study, row.prepared.images, folder)
+
+
+def after_send(
+    row: Row, answer: Answer, attempts: int, options: DeliverOptions, now: float
+) -> Move:
+    """The move of one row of a request that was not accepted."""
+    if answer.verdict is Verdict.QUARANTINE:
+        return Move(State.QUARANTINED, answer.reason, answer.detail)
+    mine = row.prepared is not None and row.prepared.content_key == answer.culprit
+    if answer.detail == Situation.SPOOL_LOST and mine:
+        return Move(State.QUEUED, Reason.SPOOL_LOST, "text")
+    rng = random.SystemRandom()
+    wait = retry.delay(answer, attempts=attempts, options=options, rng=rng)
+    return Move(State.STAGED, answer.reason, answer.detail, not_before=now + wait)
