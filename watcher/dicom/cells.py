@@ -42,7 +42,7 @@ def conform(decoded: NDArray[Any], precision: int, layout: Layout) -> NDArray[An
     """
     signed = decoded.dtype.kind == "i"
     if layout.bits_allocated == 1:
-        return (decoded != 0).view("u1")
+        return np.not_equal(decoded, 0).astype(np.uint8)
     if precision == layout.bits_allocated:
         return stored_values(decoded.astype(_sized(layout, signed), copy=False), layout)
     if layout.signed == signed:

@@ -1,0 +1,218 @@
+"""Writing a scrubbed Instance as a Part 10 file, its pixels streamed from disk to disk (PS3.10 7).
+
+The coding of the header is the source's: pydicom cannot swap the 16-bit words of other elements
+(lookup tables, overlays), so a big endian file stays big endian. Compressed pixels stay compressed
+when they are copied and become Explicit VR Little Endian when they are written anew; so does a
+deflated file in either case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from struct import pack
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset, write_file_meta_info
+from pydicom.uid import UID
+
+from watcher.dicom.elements import corrupt
+from watcher.dicom.paging import release
+from watcher.dicom.part10 import PixelElement
+from watcher.dicom.quiet import LIBRARY_ERRORS, quiet
+from watcher.dicom.scrubbed import Frames, Scrubbed
+from watcher.dicom.walk import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
+from watcher.errors import RefusedError
+from watcher.model import Reason
+
+IMPLEMENTATION_CLASS_UID = "2.25.239471908571260943118563271406325879114"
+IMPLEMENTATION_VERSION_NAME = "IMG-INGESTION"
+_CHUNK = 1 << 20
+_FIRST_PIXEL_TAG, _AFTER_PIXEL_TAGS = 0x7FE00008, 0x7FE00011
+_OFFSET_TABLES = (0x7FE00001, 0x7FE00002)
+_SEQUENCE_END = pack("<HHL", 0xFFFE, 0xE0DD, 0)
+_MOST = 0xFFFFFFFE  # the greatest even defined length
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The file that was written: size in bytes, SHA-256 (hex), all its bytes but the pixels."""
+
+    size: int
+    sha256: str
+    header: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """What the pixel element will be. `length` None: encapsulated, of undefined length."""
+
+    tag: int
+    vr: str
+    length: int | None
+    chunks: Iterator[memoryview]
+
+
+def write(scrubbed: Scrubbed, path: Path) -> Written:
+    """Write `scrubbed` to a new file, mode 0600.
+
+    The preamble is zero and group 0002 is made here. The pixel element is the source's, byte for
+    byte, when `scrubbed.verbatim` is set, and otherwise native, frame by frame. Raises
+    RefusedError(CORRUPT) for a header that cannot be encoded, (UNDECODABLE) for a frame that
+    cannot be decoded, (OVER_LIMIT) for native pixels beyond 4 GB; FileExistsError; OSError.
+    """
+    syntax = _syntax(scrubbed)
+    implicit, little = syntax == IMPLICIT_LITTLE, syntax != EXPLICIT_BIG
+    lower = scrubbed.dataset[0x00030000:_FIRST_PIXEL_TAG]
+    upper = scrubbed.dataset[_AFTER_PIXEL_TAGS:]
+    if scrubbed.verbatim is None:
+        pixels = _native(scrubbed.frames, lower, little)
+    else:
+        pixels = _verbatim(scrubbed.verbatim)
+    try:
+        with quiet():
+            head = _meta(scrubbed.dataset, syntax) + _encoded(lower, implicit, little)
+            tail = _encoded(upper, implicit, little, lower.get("SpecificCharacterSet"))
+    except LIBRARY_ERRORS:
+        raise corrupt("header cannot be encoded") from None
+    head += _element_header(pixels, implicit, little)
+    if pixels.length is None:
+        tail = _SEQUENCE_END + tail
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        return _stream(file, head, pixels, tail)
+
+
+def _syntax(scrubbed: Scrubbed) -> str:
+    source = str(scrubbed.dataset.file_meta.TransferSyntaxUID)
+    if scrubbed.verbatim is not None and scrubbed.verbatim.encapsulated:
+        return source
+    return source if source in (IMPLICIT_LITTLE, EXPLICIT_BIG) else EXPLICIT_LITTLE
+
+
+def _meta(dataset: Dataset, syntax: str) -> bytes:
+    """Preamble, prefix and File Meta Information (PS3.10 7.1)."""
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\0\1"
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.TransferSyntaxUID = UID(syntax)
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
+    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+    buffer = DicomBytesIO()
+    write_file_meta_info(buffer, meta, enforce_standard=False)
+    return bytes(128) + b"DICM" + bytes(buffer.getvalue())
+
+
+def _encoded(dataset: Dataset, implicit: bool, little: bool, charset: Any = None) -> bytes:
+    buffer = DicomBytesIO()
+    buffer.is_implicit_VR, buffer.is_little_endian = implicit, little
+    for tag in () if implicit else list(dataset.keys()):
+        if dataset.get_item(tag).VR is None:  # implicit elements in an explicit data set
+            dataset[tag]
+    write_dataset(buffer, dataset, charset or "iso8859")
+    return bytes(buffer.getvalue())
+
+
+def _element_header(pixels: _Pixels, implicit: bool, little: bool) -> bytes:
+    order = "<" if little else ">"
+    tag = (pixels.tag >> 16, pixels.tag & 0xFFFF)
+    length = 0xFFFFFFFF if pixels.length is None else pixels.length
+    if implicit:
+        return pack(f"{order}HHL", *tag, length)
+    return pack(f"{order}HH2sHL", *tag, pixels.vr.encode("ascii"), 0, length)
+
+
+def _stream(file: BinaryIO, head: bytes, pixels: _Pixels, tail: bytes) -> Written:
+    """Write and hash in one pass; an odd length is padded with a zero."""
+    digest, written = hashlib.sha256(), 0
+    file.write(head)
+    digest.update(head)
+    for chunk in pixels.chunks:
+        file.write(chunk)
+        digest.update(chunk)
+        written += len(chunk)
+    tail = b"\0" * (written % 2) + tail
+    file.write(tail)
+    digest.update(tail)
+    return Written(len(head) + written + len(tail), digest.hexdigest(), head + tail)
+
+
+def _verbatim(element: PixelElement) -> _Pixels:
+    length = None if element.encapsulated else len(element.value) + len(element.value) % 2
+    return _Pixels(element.tag, element.vr, length, _chunks(element.value))
+
+
+def _chunks(value: memoryview) -> Iterator[memoryview]:
+    for start in range(0, len(value), _CHUNK):
+        yield value[start : start + _CHUNK]
+        release(value, start, start + _CHUNK)
+
+
+def _native(frames: Frames, header: Dataset, little: bool) -> _Pixels:
+    """Frames written anew; `header` gets the attributes that describe them (PS3.3 C.7.6.3)."""
+    first = frames.frame(0).dtype
+    bits = 1 if header.get("BitsAllocated") == 1 else 8 * first.itemsize
+    cells = frames.rows * frames.columns * frames.samples * frames.number
+    length = -(-cells * bits // 8)
+    length += length % 2
+    if length > _MOST:
+        raise RefusedError(Reason.OVER_LIMIT, "pixels beyond 4 GB cannot be written uncompressed")
+    with quiet():
+        _describe(frames, header, bits)
+    if first.kind == "f":
+        return _Pixels(*_FLOAT_TAGS[first.itemsize], length, _frames(frames, little))
+    chunks = _bits(frames) if bits == 1 else _frames(frames, little)
+    return _Pixels(0x7FE00010, "OB" if bits <= 8 else "OW", length, chunks)
+
+
+_FLOAT_TAGS = {4: (0x7FE00008, "OF"), 8: (0x7FE00009, "OD")}
+
+
+def _describe(frames: Frames, header: Dataset, bits: int) -> None:
+    header.Rows, header.Columns, header.SamplesPerPixel = (
+        frames.rows,
+        frames.columns,
+        frames.samples,
+    )
+    header.PhotometricInterpretation = frames.photometric
+    header.BitsAllocated = bits
+    if "BitsStored" in header:
+        header.HighBit = header.BitsStored - 1
+    if frames.samples > 1:
+        header.PlanarConfiguration = 0
+    elif "PlanarConfiguration" in header:
+        del header.PlanarConfiguration
+    for tag in _OFFSET_TABLES:
+        if tag in header:
+            del header[tag]
+
+
+def _frames(frames: Frames, little: bool) -> Iterator[memoryview]:
+    for index in range(frames.number):
+        frame: NDArray[Any] = frames.frame(index)
+        ordered = frame.astype(frame.dtype.newbyteorder("<" if little else ">"), copy=False)
+        yield _bytes(np.ascontiguousarray(ordered))
+
+
+def _bits(frames: Frames) -> Iterator[memoryview]:
+    """1-bit cells packed from the low bit up, across frames (PS3.5 8.1.1)."""
+    left = np.empty(0, np.uint8)
+    for index in range(frames.number):
+        bits = np.concatenate([left, frames.frame(index).reshape(-1).astype(np.uint8)])
+        whole = len(bits) - len(bits) % 8
+        left = bits[whole:]
+        yield _bytes(np.packbits(bits[:whole], bitorder="little"))
+    if len(left):
+        yield _bytes(np.packbits(left, bitorder="little"))
+
+
+def _bytes(array: NDArray[Any]) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
