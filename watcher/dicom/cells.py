@@ -42,7 +42,8 @@ def conform(decoded: NDArray[Any], precision: int, layout: Layout) -> NDArray[An
     """
     signed = decoded.dtype.kind == "i"
     if layout.bits_allocated == 1:
-        return np.not_equal(decoded, 0).astype(np.uint8)
+        bits: NDArray[Any] = np.not_equal(decoded, 0).astype(np.uint8)
+        return bits
     if precision == layout.bits_allocated:
         return stored_values(decoded.astype(_sized(layout, signed), copy=False), layout)
     if layout.signed == signed:
