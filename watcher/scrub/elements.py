@@ -1,24 +1,36 @@
 """Elements as the header engine handles them: text out of raw bytes, and clean raw elements back.
 
-Everything that leaves is a raw element in the source's own byte order, so that writing copies bytes.
-Text that is not plain ASCII becomes UTF-8, and the data set then says ISO_IR 192 (PS3.3 C.12.1.1.2):
-whatever the source declared, the output can be encoded and read.
+Everything that leaves is a raw element in the source's own coding, so that writing copies bytes.
+Text that is not plain ASCII becomes UTF-8, and the data set then says ISO_IR 192 (PS3.3
+C.12.1.1.2): whatever the source declared, the output can be encoded and read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from struct import Struct
 from typing import Any
 
 from watcher.dicom import charset
-from watcher.dicom.names import BaseTag, DataElement, Dataset, RawDataElement, Sequence
+from watcher.dicom.names import BaseTag, Dataset, RawDataElement, Tag
+from watcher.scrub.nested import Element, Item, Writer
 
 CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})  # PS3.5 6.1.2.2
-PLAIN_VRS = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"})
-TEXT_VRS = CHARSET_VRS | PLAIN_VRS
+TEXT_VRS = CHARSET_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}
 _NUL_PADDED = frozenset({"UI", "OB", "UN"})
+_NUMBERS = {
+    "SS": "h",
+    "US": "H",
+    "SL": "l",
+    "UL": "L",
+    "SV": "q",
+    "UV": "Q",
+    "FL": "f",
+    "FD": "d",
+}
+_CHARACTER_SET = Tag(0x00080005)
 
-Element = DataElement | RawDataElement
+Clean = dict[BaseTag, RawDataElement]
 
 
 class Coding:
@@ -29,6 +41,7 @@ class Coding:
         self.implicit = bool(implicit)
         self.little = little is not False
         self.wide = False
+        self._writer = Writer(self.implicit, self.little)
 
     def element(self, tag: BaseTag, vr: str, value: str | bytes) -> RawDataElement:
         """A clean element with this value, padded to an even length."""
@@ -40,14 +53,36 @@ class Coding:
             value += b"\0" if vr in _NUL_PADDED else b" "
         return RawDataElement(tag, vr, len(value), value, 0, self.implicit, self.little)
 
-    def sequence(self, tag: BaseTag, items: Iterable[Dataset]) -> DataElement:
+    def sequence(self, tag: BaseTag, items: Iterable[Clean]) -> RawDataElement:
         """A clean sequence of clean items."""
-        return DataElement(tag, "SQ", Sequence(items))
+        return self.element(tag, "SQ", self._writer.sequence(items))
 
-    def dataset(self, elements: Mapping[BaseTag, Element]) -> Dataset:
-        """A clean data set or item that can be written without conversion."""
+    def same(self, element: Element, vr: str) -> RawDataElement | None:
+        """An element of the source that stays as it is, in this coding; None if that cannot be."""
+        if isinstance(element, RawDataElement):
+            # Only inside a sequence that was wrongly written as UN: its numbers are the other way.
+            alien = element.is_little_endian != self.little and vr not in TEXT_VRS
+            return None if alien else element
+        value: Any = element.value
+        if isinstance(value, bytes | None):
+            return self.element(element.tag, vr, value or b"")
+        many = value if isinstance(value, Iterable) else (value,)
+        order = "<" if self.little else ">"
+        if vr == "AT":
+            pack = Struct(f"{order}HH").pack
+            return self.element(
+                element.tag, vr, b"".join(pack(each >> 16, each & 0xFFFF) for each in many)
+            )
+        pack = Struct(f"{order}{_NUMBERS[vr]}").pack
+        return self.element(element.tag, vr, b"".join(pack(each) for each in many))
+
+    def dataset(self, elements: Clean) -> Dataset:
+        """A clean data set that can be written without conversion."""
         made = Dataset(dict(elements))
-        made.set_original_encoding(self.implicit, self.little, ["iso8859"])
+        terms = charset_terms(elements.get(_CHARACTER_SET))
+        # What pydicom will find declared, so that it sees nothing to convert.
+        declared = list(charset.codecs(terms)) if terms else "iso8859"
+        made.set_original_encoding(self.implicit, self.little, declared)
         return made
 
 
@@ -71,3 +106,12 @@ def charset_terms(element: Element | None) -> tuple[str, ...]:
         return ()
     found = tuple(term.strip(" \0") for term in text(element, "CS", ()).split("\\"))
     return found if any(found) else ()
+
+
+def value_of(source: Item | Dataset, keyword: str, vr: str = "LO") -> str:
+    """The value of a top-level Attribute as text without its padding; "" when it is not there."""
+    tag = Tag(keyword)
+    if tag not in source:
+        return ""
+    declared = source.get_item(_CHARACTER_SET) if _CHARACTER_SET in source else None
+    return text(source.get_item(tag), vr, charset.codecs(charset_terms(declared))).strip(" \0")

@@ -1,8 +1,8 @@
 """The functions of the recipe (`func:NAME`): one original value in, one clean value out.
 
-Each takes (text, VR, keyword), where `text` holds several values with a backslash between them as in
-the file, and returns text in the same form, or bytes for a binary VR. None ever returns its input
-because it could not be understood: what is not a date, a time or an age becomes empty.
+Each takes (text, VR, keyword), where `text` holds several values with a backslash between them as
+in the file, and returns text in the same form, or bytes for a binary VR. None ever returns its
+input because it could not be understood: what is no date, time or age becomes empty.
 """
 
 from __future__ import annotations
@@ -18,7 +18,17 @@ TextCleaner = Callable[[str, str], str]
 """(text, keyword) to the text without what identifies."""
 
 NAMES = frozenset(
-    "uid date time age patient_id patient_name accession_number clean_text dummy".split()
+    {
+        "uid",
+        "date",
+        "time",
+        "age",
+        "patient_id",
+        "patient_name",
+        "accession_number",
+        "clean_text",
+        "dummy",
+    }
 )
 
 _REGISTERED = "1.2.840.10008."  # PS3.6 Annex A: names a class, a syntax or a well-known object
@@ -64,6 +74,7 @@ class Functions:
         self._own_id = own_id
         self._clean_text = clean_text
         self._uids: dict[str, str] = {}
+        self._texts: dict[tuple[str, str], str] = {}
         self.shift_days = names.shift_days(patient)
 
     def table(self) -> Mapping[str, Function]:
@@ -109,8 +120,8 @@ class Functions:
     def clean_text(self, text: str, vr: str, keyword: str) -> str:
         """Free text without what identifies."""
         if vr in _ONE_VALUE:
-            return self._clean_text(text, keyword)
-        return _each(text, lambda one: self._clean_text(one, keyword))
+            return self._one_text(text.rstrip(" \0"), keyword)
+        return _each(text, lambda one: self._one_text(one, keyword))
 
     def dummy(self, text: str, vr: str, keyword: str) -> str | bytes:
         """A value that says nothing, valid for the VR; a UID is remapped all the same."""
@@ -122,6 +133,14 @@ class Functions:
         made = self._uids.get(original)
         if made is None:
             made = self._uids[original] = self._names.uid(original)
+        return made
+
+    def _one_text(self, original: str, keyword: str) -> str:
+        if not original:
+            return ""
+        made = self._texts.get((original, keyword))
+        if made is None:
+            made = self._texts[original, keyword] = self._clean_text(original, keyword)
         return made
 
     def _one_day(self, text: str) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from watcher.dicom import charset, dictionary
-from watcher.dicom.names import BaseTag, Dataset, Tag
-from watcher.scrub.elements import TEXT_VRS, Coding, Element, charset_terms, text
+from watcher.dicom.names import BaseTag, RawDataElement, Tag
+from watcher.scrub.elements import TEXT_VRS, Clean, Coding, charset_terms, text
 from watcher.scrub.functions import Function
+from watcher.scrub.nested import Element, Item, items_of
 from watcher.scrub.plan import (
     CHECKED,
     EMPTY,
@@ -28,8 +29,9 @@ _CODE_VALUES = frozenset({0x00080100, 0x00080119})
 _SCHEME = 0x00080102
 # PS3.16 chapter 8: schemes whose codes are published, so that a code names no one.
 _PUBLIC_SCHEMES = frozenset(
-    "SCT SRT SNM3 99SDM DCM LN UCUM FMA MA NCIt RADLEX UMLS I9C I10 ICDO3 RXNORM NDC BI CTV3 NYUMCCG "
-    "ISO639_1 ISO639_2 ISO3166_1 ISO_IR DCMUID UBERON PUBCHEM_CID IEC61966 ACR BARI ITIS_TSN MSH".split()
+    """ACR BARI BI CTV3 DCM DCMUID FMA I10 I9C ICDO3 IEC61966 ISO3166_1 ISO639_1 ISO639_2 ISO_IR
+    ITIS_TSN LN MA MSH NCIt NDC NYUMCCG PUBCHEM_CID RADLEX RXNORM SCT SNM3 SRT UBERON UCUM UMLS
+    99SDM""".split()  # noqa: SIM905 - a table, not code
 )
 _VALID = {
     "CS": re.compile(r"[A-Z0-9 _\\\0]*"),
@@ -44,6 +46,7 @@ class Treated:
 
     path: tuple[str, ...]
     name: str
+    vr: str
     why: str
     before: Element
     after: Element | None
@@ -70,35 +73,32 @@ class Header:
         self._trace = trace
         self._by_path = plan.by_path
 
-    def clean(
-        self, source: Dataset, encodings: tuple[str, ...], path: tuple[str, ...] = ()
-    ) -> dict[BaseTag, Element]:
+    def clean(self, source: Item, encodings: tuple[str, ...], path: tuple[str, ...] = ()) -> Clean:
         """The clean elements of a data set or item.
 
         `encodings` are the codecs of the data set around it, in force until it declares its own.
         """
         if _CHARACTER_SET in source:
-            encodings = charset.codecs(charset_terms(source.get_item(_CHARACTER_SET)))
-        found: dict[BaseTag, Element] = {}
+            encodings = charset.codecs(charset_terms(source[Tag(_CHARACTER_SET)]))
+        found: Clean = {}
         owners = self._private.owners(source)
-        for element in source.values():
-            tag = element.tag
+        for tag, element in source.items():
             if tag >> 16 & 1:
                 vr = self._private.vr(element, owners)
                 steps = self._plan.private_steps(vr)
             else:
                 vr = _vr(element)
-                steps = self._steps(source, element, vr, path)
-            after = self._apply(steps, source, element, vr, encodings, path)
+                steps = self._steps(source, tag, vr, path)
+            after = self._apply(steps, element, vr, encodings, path)
             if after is not None:
                 found[tag] = after
             if self._trace is not None:
-                self._trace(Treated(path, _name(tag, owners), steps[-1].why, element, after))
-        self._private.reserve(found, owners, self._coding)
+                self._trace(Treated(path, dictionary.label(tag), vr, steps[-1].why, element, after))
+        if owners:
+            self._private.reserve(found, owners, self._coding)
         return found
 
-    def _steps(self, source: Dataset, element: Element, vr: str, path: tuple[str, ...]) -> Steps:
-        tag = int(element.tag)
+    def _steps(self, source: Item, tag: BaseTag, vr: str, path: tuple[str, ...]) -> Steps:
         if tag in _CODE_VALUES and _is_public(source):
             return PUBLIC_CODE
         name = ""
@@ -109,101 +109,98 @@ class Header:
     def _apply(
         self,
         steps: Steps,
-        source: Dataset,
         element: Element,
         vr: str,
         encodings: tuple[str, ...],
         path: tuple[str, ...],
-    ) -> Element | None:
+    ) -> RawDataElement | None:
         if vr == "SQ":
-            return self._sequence(steps, source, element, encodings, path)
-        value: str | bytes | None = None
-        for step in steps:
+            return self._sequence(steps, element, encodings, path)
+        value: str | bytes = b""
+        for number, step in enumerate(steps):
             if step.act == REMOVE:
                 return None
             if step.act == KEEP:
                 return self._kept(element, vr, encodings)
-            if value is None and step.act in {FUNCTION, CHECKED}:
+            if number == 0 and step.act in {FUNCTION, CHECKED}:
                 value = text(element, vr, encodings)
-            value = self._value(step.act, step.value, value, element, vr)
-        assert value is not None
+            value = self._value(step.act, step.value, value, element.tag, vr)
         return self._coding.element(element.tag, vr, value)
 
     def _value(
-        self, act: str, argument: str, value: str | bytes | None, element: Element, vr: str
+        self, act: str, argument: str, value: str | bytes, tag: BaseTag, vr: str
     ) -> str | bytes:
         if act == EMPTY:
             return ""
         if act == LITERAL:
             return argument
-        if not isinstance(value, str):
-            return value or ""
+        if isinstance(value, bytes):
+            return value
         if act == CHECKED:
             if _VALID[vr].fullmatch(value):
                 return value
             if vr != "CS":
                 return ""
             argument = "clean_text"
-        return self._functions[argument](value, vr, dictionary.label(int(element.tag)))
+        return self._functions[argument](value, vr, dictionary.label(tag))
 
-    def _kept(self, element: Element, vr: str, encodings: tuple[str, ...]) -> Element:
+    def _kept(self, element: Element, vr: str, encodings: tuple[str, ...]) -> RawDataElement | None:
         """The element as it is, but for its character set."""
         value = element.value
-        if vr not in TEXT_VRS or (
+        if vr in TEXT_VRS and not (
             isinstance(value, bytes) and value.isascii() and charset.ESCAPE not in value
         ):
-            return element
-        return self._coding.element(element.tag, vr, text(element, vr, encodings))
+            return self._coding.element(element.tag, vr, text(element, vr, encodings))
+        return self._coding.same(element, vr)
 
     def _sequence(
-        self,
-        steps: Steps,
-        source: Dataset,
-        element: Element,
-        encodings: tuple[str, ...],
-        path: tuple[str, ...],
-    ) -> Element | None:
-        act = steps[-1].act
-        if act == REMOVE:
+        self, steps: Steps, element: Element, encodings: tuple[str, ...], path: tuple[str, ...]
+    ) -> RawDataElement | None:
+        act, source = steps[-1].act, items_of(element)
+        if act == REMOVE or source is None:
             return None
-        if act == EMPTY:
-            return self._coding.sequence(element.tag, ())
+        items: list[Clean] = []
         if act in {FUNCTION, LITERAL}:
-            return self._coding.sequence(element.tag, (self._dummy_item(),))
-        items = source[element.tag].value or ()
-        if act == KEEP:
-            return element
-        name = dictionary.label(int(element.tag))
-        return self._coding.sequence(
-            element.tag,
-            [
-                self._coding.dataset(self.clean(item, encodings, (*path, f"{name}[{i}]")))
-                for i, item in enumerate(items)
-            ],
-        )
+            items = [self._dummy_item()]
+        elif act == KEEP:
+            items = [self._whole(item, encodings) for item in source]
+        elif act != EMPTY:
+            name = dictionary.label(element.tag)
+            items = [
+                self.clean(item, encodings, (*path, f"{name}[{number}]"))
+                for number, item in enumerate(source)
+            ]
+        return self._coding.sequence(element.tag, items)
 
-    def _dummy_item(self) -> Dataset:
+    def _whole(self, source: Item, encodings: tuple[str, ...]) -> Clean:
+        """An item of which a site's recipe wants everything kept."""
+        kept: Clean = {}
+        for tag, element in source.items():
+            after: RawDataElement | None
+            if element.VR == "SQ":
+                items = [self._whole(item, encodings) for item in items_of(element) or ()]
+                after = self._coding.sequence(tag, items)
+            else:
+                after = self._kept(element, _vr(element), encodings)
+            if after is not None:
+                kept[tag] = after
+        return kept
+
+    def _dummy_item(self) -> Clean:
         """A code that says nothing (PS3.15 E.1.1 wants a dummy that is valid)."""
         coded = ((0x00080100, "SH", "ANON"), (_SCHEME, "SH", "99ANON"), (0x00080104, "LO", "ANON"))
-        return self._coding.dataset(
-            {Tag(tag): self._coding.element(Tag(tag), vr, value) for tag, vr, value in coded}
-        )
+        return {Tag(tag): self._coding.element(Tag(tag), vr, value) for tag, vr, value in coded}
 
 
 def _vr(element: Element) -> str:
     """The VR an element is treated as: its own, or where it has none, the dictionary's."""
     vr = element.VR
     if vr is None or vr == "UN":
-        return dictionary.vr(int(element.tag)) or "UN"
+        return dictionary.vr(element.tag) or "UN"
     return str(vr)
 
 
-def _is_public(source: Dataset) -> bool:
-    scheme = source.get_item(_SCHEME) if _SCHEME in source else None
-    return scheme is not None and text(scheme, "SH", ("ascii",)).strip(" \0") in _PUBLIC_SCHEMES
-
-
-def _name(tag: BaseTag, owners: Mapping[int, str]) -> str:
-    if not tag >> 16 & 1:
-        return dictionary.label(int(tag))
-    return f"({tag >> 16:04x},{tag & 0xFFFF:04x})"
+def _is_public(source: Item) -> bool:
+    if _SCHEME not in source:
+        return False
+    return text(source[Tag(_SCHEME)], "SH", ("ascii",)).strip(" \0") in _PUBLIC_SCHEMES

@@ -12,6 +12,7 @@ from typing import Any
 
 from watcher.dicom import charset, dictionary
 from watcher.dicom.names import Dataset, tag_for_keyword
+from watcher.scrub.nested import Item
 from watcher.scrub.spellings import Spellings
 
 
@@ -46,7 +47,7 @@ class Identity:
     known: tuple[Known, ...]
 
     @classmethod
-    def of(cls, dataset: Dataset) -> Identity:
+    def of(cls, dataset: Dataset | Item) -> Identity:
         """Collect from `dataset`, its file meta, and its sequences at any depth."""
         found: dict[tuple[Kind, str], Known] = {}
         plain = (charset.codecs(()), None)
@@ -112,7 +113,7 @@ def _standard(tag: int) -> tuple[str, Kind | None]:
 
 
 def _scan(
-    dataset: Dataset | None, encodings: tuple[str, ...], inherited: Kind | None
+    dataset: Dataset | Item | None, encodings: tuple[str, ...], inherited: Kind | None
 ) -> Iterator[Known]:
     """Every identifying value of one level and what is below it."""
     if dataset is None:
@@ -131,7 +132,8 @@ def _scan(
         if vr is None or vr == "UN":
             vr = standard_vr or vr
         if vr == "SQ":
-            for item in dataset[element.tag].value or ():
+            items: Any = dataset[element.tag].value
+            for item in items or ():
                 yield from _scan(item, encodings, kind or inherited)
         elif kind is not None and element.value:
             yield from _values(element.value, kind, dictionary.label(tag), encodings)
@@ -143,7 +145,7 @@ def _charset_terms(value: Any) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(str(v).strip() for v in value or ())
 
 
-def _private_kind(dataset: Dataset, element: Any) -> Kind | None:
+def _private_kind(dataset: Dataset | Item, element: Any) -> Kind | None:
     """The kind of a private element by its VR, or by its name in a vendor's published dictionary."""
     if element.VR in _BY_VR:
         return _BY_VR[element.VR]

@@ -47,7 +47,7 @@ class Line:
 
 
 def parse_lines(text: str, name: str) -> tuple[Line, ...]:
-    """Every action in a recipe's text. Raises ConfigError with the line's number, never its text."""
+    """Every action in a recipe's text. Raises ConfigError, with the line's number only."""
     found: list[Line] = []
     section = ""
     for number, raw in enumerate(text.splitlines(), 1):
@@ -69,8 +69,8 @@ def parse_lines(text: str, name: str) -> tuple[Line, ...]:
 
 def _parse(line: str, name: str, number: int) -> Line:
     match = _ACTION.fullmatch(line)
-    _require(match is not None, name, number, "not an action with a field")
-    assert match is not None
+    if match is None:
+        raise ConfigError(f"recipe {name}, line {number}: not an action with a field")
     action, field, value = match["action"], match["field"], (match["value"] or "").strip()
     _require(action not in _WHY_NOT, name, number, _WHY_NOT.get(action, ""))
     _require(action in _WITH_VALUE | _WITHOUT_VALUE, name, number, "unknown action")
@@ -91,8 +91,8 @@ def _tag(field: str, name: str, number: int) -> int | None:
     if _PATTERN.fullmatch(field) or _PRIVATE.fullmatch(field):
         return None
     tag = tag_for_keyword(field)
-    _require(tag is not None, name, number, "unknown keyword")
-    assert tag is not None
+    if tag is None:
+        raise ConfigError(f"recipe {name}, line {number}: unknown keyword")
     return int(tag)
 
 

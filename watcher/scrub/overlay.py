@@ -15,8 +15,8 @@ def lay_over(
 ) -> tuple[tuple[Line, ...], tuple[str, ...]]:
     """The merged lines, and the fields in which they clean less than the base.
 
-    Raises ConfigError where such a field is not among those `allowed`, and where one that is allowed
-    is not loosened at all: a permission nobody needs is a mistake or a trap.
+    Raises ConfigError where such a field is not among those `allowed`, and where one that is
+    allowed is not loosened at all: a permission nobody needs is a mistake or a trap.
     """
     loosened = tuple(dict.fromkeys(line.field for line in site if _is_looser(line, base)))
     refused = [field for field in loosened if field not in allowed]

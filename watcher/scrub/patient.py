@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from watcher.dicom import charset
-from watcher.dicom.names import Dataset, tag_for_keyword
 from watcher.errors import RefusedError
 from watcher.model import Reason
-from watcher.scrub.elements import charset_terms, text
+from watcher.scrub.elements import value_of
+from watcher.scrub.nested import Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,39 +28,30 @@ class Subject:
     sop_class: str
 
     @classmethod
-    def of(cls, dataset: Dataset, issuer_distinguishes: bool) -> Subject:
+    def of(cls, source: Item, issuer_distinguishes: bool) -> Subject:
         """Read from a source. Raises RefusedError(MISSING_ATTRIBUTE) without one of its UIDs."""
-        study = _needed(dataset, "StudyInstanceUID")
-        patient_id = _bare(dataset, "PatientID")
-        issuer = _bare(dataset, "IssuerOfPatientID") if issuer_distinguishes else ""
+        study = _needed(source, "StudyInstanceUID")
+        patient_id = value_of(source, "PatientID")
+        issuer = value_of(source, "IssuerOfPatientID") if issuer_distinguishes else ""
         patient = f"{patient_id}\0{issuer}" if patient_id and issuer else patient_id
         return cls(
-            patient or _without_id(dataset, study),
+            patient or _without_id(source, study),
             patient_id,
-            _bare(dataset, "AccessionNumber"),
+            value_of(source, "AccessionNumber"),
             study,
-            _needed(dataset, "SeriesInstanceUID"),
-            _needed(dataset, "SOPInstanceUID"),
-            _needed(dataset, "SOPClassUID"),
+            _needed(source, "SeriesInstanceUID"),
+            _needed(source, "SOPInstanceUID"),
+            _needed(source, "SOPClassUID"),
         )
 
 
-def _without_id(dataset: Dataset, study: str) -> str:
-    name, born = _bare(dataset, "PatientName"), _bare(dataset, "PatientBirthDate")
+def _without_id(source: Item, study: str) -> str:
+    name, born = value_of(source, "PatientName", "PN"), value_of(source, "PatientBirthDate")
     return f"name\0{name.casefold()}\0{born}" if name.strip("^= ") and born else f"study\0{study}"
 
 
-def _needed(dataset: Dataset, keyword: str) -> str:
-    value = _bare(dataset, keyword)
+def _needed(source: Item, keyword: str) -> str:
+    value = value_of(source, keyword)
     if not value:
         raise RefusedError(Reason.MISSING_ATTRIBUTE, keyword)
     return value
-
-
-def _bare(dataset: Dataset, keyword: str) -> str:
-    tag = tag_for_keyword(keyword)
-    if tag is None or tag not in dataset:
-        return ""
-    terms = charset_terms(dataset.get_item(0x00080005) if 0x00080005 in dataset else None)
-    vr = "PN" if keyword == "PatientName" else "LO"
-    return text(dataset.get_item(tag), vr, charset.codecs(terms)).strip(" \0")

@@ -23,7 +23,7 @@ REMOVE, EMPTY, KEEP, ITEMS, LITERAL, FUNCTION, CHECKED = (
     "function",
     "checked",
 )
-"""The acts. ITEMS: each item of the sequence by itself. CHECKED: kept if its VR allows the value."""
+"""The acts. ITEMS: each item by itself. CHECKED: kept if the VR allows the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Plan:
         return tuple(_step(line) for line in lines if not (replaced and line.action == "REMOVE"))
 
     def private_steps(self, vr: str) -> Steps:
-        """What to do with a private element of this VR; "" means that it is not known to be safe."""
+        """What to do with a private element of this VR; "" is one not known to be safe."""
         if not vr:
             return _UNSAFE
         found = self._private.get(vr)

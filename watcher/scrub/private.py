@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from watcher.dicom.names import BaseTag, Dataset, Tag
-from watcher.scrub.elements import Coding, Element, text
+from watcher.dicom.names import BaseTag, Tag
+from watcher.scrub.elements import Clean, Coding, text
+from watcher.scrub.nested import Element, Item
 from watcher.scrub.profile.table import Private
 
 Owners = Mapping[int, str]
@@ -23,11 +24,10 @@ class PrivateRules:
     safe: Private
     kept: frozenset[tuple[int, str, int]] = frozenset()
 
-    def owners(self, source: Dataset) -> Owners:
+    def owners(self, source: Item) -> Owners:
         """Who reserved which block of which group in this data set or item."""
         found: dict[int, str] = {}
-        for element in source.values():
-            tag = element.tag
+        for tag, element in source.items():
             if tag >> 16 & 1 and 0x10 <= tag & 0xFFFF <= 0xFF:
                 creator = text(element, "LO", ("iso8859",)).strip(" \0")
                 found[int(tag) & 0xFFFF0000 | tag & 0xFF] = creator
@@ -54,7 +54,7 @@ class PrivateRules:
         return tag >> 16, owners.get(block, ""), tag & 0xFF
 
     @staticmethod
-    def reserve(found: dict[BaseTag, Element], owners: Owners, coding: Coding) -> None:
+    def reserve(found: Clean, owners: Owners, coding: Coding) -> None:
         """Put back the Private Creators of the blocks that still have elements."""
         blocks = {int(tag) & 0xFFFF0000 | (tag & 0xFFFF) >> 8 for tag in _private(found)}
         for block in sorted(blocks):

@@ -1,7 +1,7 @@
 """The recipe in force: the shipped one for the options, a site's own over it, all read by deid.
 
-deid fails open: it skips lines, actions and functions that it does not know. So every file is read a
-second time by our own strict grammar, and the two readings must agree, or nothing starts.
+deid fails open: it skips lines, actions and functions that it does not know. So every file is read
+a second time by our own strict grammar, and the two readings must agree, or nothing starts.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from deid.config import DeidRecipe
 from deid.logger import bot
 
+from watcher.dicom.names import LIBRARY_ERRORS
 from watcher.errors import ConfigError
 from watcher.options import ScrubOptions
 from watcher.scrub.lines import Line, parse_lines
@@ -36,7 +38,7 @@ class Recipe:
     deid: DeidRecipe
     loosened: tuple[str, ...]
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The edition and a digest of the lines, to record with every output."""
         text = "\n".join(f"{line.action} {line.field} {line.value}" for line in self.lines)
@@ -53,7 +55,7 @@ def load_recipe(options: ScrubOptions) -> Recipe:
     if options.recipe is None:
         if options.loosened:
             raise ConfigError("scrub.loosened: no scrub.recipe is set that could loosen anything")
-        lines, loosened = base, ()
+        lines, loosened = base, tuple[str, ...]()
     else:
         lines, loosened = lay_over(base, read_lines(options.recipe), options.loosened)
     text = "\n".join(f"{line.action} {line.field} {line.value}".strip() for line in lines)
@@ -93,7 +95,7 @@ def _agree(lines: Sequence[Line], theirs: DeidRecipe, name: str) -> None:
 def _through_deid(path: Path) -> DeidRecipe:
     try:
         return DeidRecipe(str(path))
-    except (Exception, SystemExit):  # noqa: BLE001 - deid ends the process on what it dislikes
+    except (*LIBRARY_ERRORS, SystemExit):  # deid ends the process over what it dislikes
         raise ConfigError(f"recipe {path.name}: deid does not read it") from None
 
 

@@ -1,10 +1,10 @@
-"""What the standard wants to be said in an output about its de-identification (PS3.15 E.1.1, E.3)."""
+"""What the standard wants an output to say about its de-identification (PS3.15 E.1.1, E.3)."""
 
 from __future__ import annotations
 
-from watcher.dicom.names import BaseTag, Dataset, Tag
+from watcher.dicom.names import Tag
 from watcher.options import ScrubOptions
-from watcher.scrub.elements import Coding, Element
+from watcher.scrub.elements import Clean, Coding
 from watcher.scrub.profile.table import EDITION
 
 # PS3.16 CID 7050: code and meaning, and whether the options in force include it.
@@ -43,9 +43,7 @@ def methods(options: ScrubOptions) -> tuple[tuple[str, str], ...]:
     return (_BASIC, _PIXELS, *((code, meaning) for on, code, meaning in optional if on))
 
 
-def record(
-    coding: Coding, options: ScrubOptions, recipe: str, key_id: str
-) -> dict[BaseTag, Element]:
+def record(coding: Coding, options: ScrubOptions, recipe: str, key_id: str) -> Clean:
     """The elements that say what was done, by which recipe and with which key."""
     said = (
         f"PS3.15 Basic Profile {EDITION}",
@@ -61,10 +59,10 @@ def record(
     return {element.tag: element for element in found}
 
 
-def _code(coding: Coding, code: str, meaning: str) -> Dataset:
+def _code(coding: Coding, code: str, meaning: str) -> Clean:
     elements = (
         coding.element(Tag(0x00080100), "SH", code),
         coding.element(Tag(0x00080102), "SH", "DCM"),
         coding.element(Tag(0x00080104), "LO", meaning),
     )
-    return coding.dataset({element.tag: element for element in elements})
+    return {element.tag: element for element in elements}

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 
 from watcher.dicom import charset, dictionary
 from watcher.dicom.frames import masked
-from watcher.dicom.names import UID, BaseTag, Dataset, FileMetaDataset, Tag
+from watcher.dicom.names import UID, Dataset, FileMetaDataset, Tag
 from watcher.dicom.part10 import Part10
 from watcher.dicom.scrubbed import Frames, Scrubbed
 from watcher.errors import RefusedError
 from watcher.model import Reason, StudyFields
 from watcher.options import PixelOptions, ScrubOptions
 from watcher.scrub.classes import verdict
-from watcher.scrub.elements import Coding, Element, text
+from watcher.scrub.elements import Clean, Coding, value_of
 from watcher.scrub.functions import Functions
 from watcher.scrub.guard import Guard
 from watcher.scrub.header import Header, Trace, Treated
 from watcher.scrub.identity import Identity
 from watcher.scrub.keys import CustomerKey
+from watcher.scrub.nested import Item, tree
 from watcher.scrub.patient import Subject
 from watcher.scrub.pixels import PixelJudge
 from watcher.scrub.plan import Plan
@@ -71,14 +72,14 @@ class Scrubber:
         Raises ExcludedError(NOT_AN_IMAGE) and RefusedError(MISSING_ATTRIBUTE, UNSUPPORTED_CLASS,
         BURNED_IN), and what decoding the pixels raises.
         """
-        source = part.dataset
-        verdict(source, frames is not None)
+        verdict(part.dataset, frames is not None)
         if frames is None:
             raise RefusedError(Reason.MISSING_ATTRIBUTE, "PixelData")
+        source = tree(part.dataset)  # before anyone converts elements for reading
         subject = Subject.of(source, self.options.issuer_distinguishes)
         identity = Identity.of(source)
         cleared = self.judge.judge(part, frames, identity.words)
-        dataset = self._header(source, subject, identity, None)
+        dataset = self._header(part.dataset, source, subject, identity, None)
         touched = cleared.boxes or cleared.clear_high_bits
         return Scrubbed(
             dataset=dataset,
@@ -92,25 +93,31 @@ class Scrubber:
             key_id=self.names.key_id,
             study=_study(dataset),
             sop_class_uid=subject.sop_class,
-            sop_instance_uid=_value(dataset, "SOPInstanceUID"),
+            sop_instance_uid=value_of(dataset, "SOPInstanceUID"),
         )
 
     def explain(self, part: Part10) -> Sequence[Treated]:
         """Element by element, in file order, what would be done to a file and by which rule."""
-        subject = Subject.of(part.dataset, self.options.issuer_distinguishes)
+        source = tree(part.dataset)
+        subject = Subject.of(source, self.options.issuer_distinguishes)
         rows: list[Treated] = []
-        self._header(part.dataset, subject, Identity.of(part.dataset), rows.append)
+        self._header(part.dataset, source, subject, Identity.of(source), rows.append)
         return rows
 
     def _header(
-        self, source: Dataset, subject: Subject, identity: Identity, trace: Trace | None
+        self,
+        parsed: Dataset,
+        source: Item,
+        subject: Subject,
+        identity: Identity,
+        trace: Trace | None,
     ) -> Dataset:
         def clean_text(value: str, keyword: str) -> str:
             return clean(value, identity, shift, keyword)
 
         functions = Functions(self.names, subject.patient, subject.patient_id, clean_text)
         shift = functions.shift_days if self.options.dates != "full" else 0
-        coding = Coding(source)
+        coding = Coding(parsed)
         header = Header(self.plan, self.private, functions.table(), coding, trace)
         found = header.clean(source, charset.codecs(()))
         found |= self._additions(coding)
@@ -118,9 +125,9 @@ class Scrubber:
         found |= record(coding, self.options, self.recipe.name, self.names.key_id)
         if coding.wide:
             found[Tag(_CHARACTER_SET)] = coding.element(Tag(_CHARACTER_SET), "CS", "ISO_IR 192")
-        return _with_meta(coding.dataset(found), source)
+        return _with_meta(coding.dataset(found), parsed)
 
-    def _additions(self, coding: Coding) -> dict[BaseTag, Element]:
+    def _additions(self, coding: Coding) -> Clean:
         """The recipe's ADD lines."""
         return {
             Tag(line.tag): coding.element(Tag(line.tag), dictionary.vr(line.tag), line.value)
@@ -128,7 +135,7 @@ class Scrubber:
             if line.tag is not None
         }
 
-    def _fill(self, found: dict[BaseTag, Element], coding: Coding, subject: Subject) -> None:
+    def _fill(self, found: Clean, coding: Coding, subject: Subject) -> None:
         """Give a Patient ID and an Accession Number to a file that had none: the backend asks."""
         for tag, vr, pseudonym in (
             (_PATIENT_ID, "LO", self.names.patient_id(subject.patient)),
@@ -141,8 +148,8 @@ class Scrubber:
 def _with_meta(dataset: Dataset, source: Dataset) -> Dataset:
     """Group 0002 written anew; nothing of the source's is taken but its transfer syntax."""
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = UID(_value(dataset, "SOPClassUID"))
-    meta.MediaStorageSOPInstanceUID = UID(_value(dataset, "SOPInstanceUID"))
+    meta.MediaStorageSOPClassUID = UID(value_of(dataset, "SOPClassUID"))
+    meta.MediaStorageSOPInstanceUID = UID(value_of(dataset, "SOPInstanceUID"))
     meta.TransferSyntaxUID = source.file_meta.TransferSyntaxUID
     meta.ImplementationClassUID = _IMPLEMENTATION
     meta.ImplementationVersionName = "IMG-INGESTION"
@@ -152,17 +159,12 @@ def _with_meta(dataset: Dataset, source: Dataset) -> Dataset:
 
 def _study(dataset: Dataset) -> StudyFields:
     return StudyFields(
-        _value(dataset, "StudyInstanceUID"),
-        _value(dataset, "SeriesInstanceUID"),
-        _value(dataset, "AccessionNumber"),
-        _value(dataset, "PatientID"),
-        _years(_value(dataset, "PatientAge")),
+        value_of(dataset, "StudyInstanceUID"),
+        value_of(dataset, "SeriesInstanceUID"),
+        value_of(dataset, "AccessionNumber"),
+        value_of(dataset, "PatientID"),
+        _years(value_of(dataset, "PatientAge")),
     )
-
-
-def _value(dataset: Dataset, keyword: str) -> str:
-    tag = Tag(keyword)
-    return text(dataset.get_item(tag), "LO", ("utf-8",)).strip(" \0") if tag in dataset else ""
 
 
 def _years(age: str) -> str | None:

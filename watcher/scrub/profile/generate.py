@@ -1,4 +1,4 @@
-"""Write the profile as a deid recipe: `python -m watcher.scrub.profile.generate` renews the file.
+"""The profile written as a deid recipe: `python -m watcher.scrub.profile` renews the shipped one.
 
 What deid's language cannot say stands in the recipe's head, and is done by `watcher.scrub.header`.
 """
@@ -16,15 +16,15 @@ SHIPPED = Path(__file__).with_name("base.recipe")
 
 _HEAD = f"""FORMAT dicom
 
-# The Basic Application Level Confidentiality Profile, DICOM PS3.15 Table E.1-1, edition {EDITION}, with
-# the options of the [scrub] section, as a deid recipe. Generated from table.csv; do not edit it, but
-# give your own lines in a recipe of your own: they take the place of the lines for the same field.
+# The Basic Application Level Confidentiality Profile, DICOM PS3.15 Table E.1-1, edition {EDITION},
+# with the options of the [scrub] section, as a deid recipe. Generated from table.csv; do not edit
+# it: your own recipe's lines take the place of the lines here for the same field.
 #
 # A line holds at every depth. Beyond what this language can say, the gateway also
-# - removes overlays (60xx), curves (50xx), private elements that are not known to be safe, Attributes
-#   that the dictionary does not know, group lengths, padding, and rewrites the preamble and group 0002;
-# - treats Attributes without a line by their VR: names are emptied, dates moved, times checked, UIDs
-#   remapped unless the standard registers them, free text is cleaned, AE titles and URLs are removed.
+# - removes overlays (60xx), curves (50xx), private elements not known to be safe, Attributes that
+#   the dictionary does not know, group lengths and padding; rewrites preamble and group 0002;
+# - treats Attributes without a line by their VR: names are emptied, dates moved, times checked,
+#   UIDs remapped unless the standard registers them, free text cleaned, AE titles and URLs removed.
 
 %header
 """
@@ -55,9 +55,4 @@ def _heading(resolved: Resolved) -> str:
 def _line(resolved: Resolved, row: Row) -> str:
     if resolved.do is Do.ITEMS:
         return f"# the items of {row.keyword} are treated one by one\n"
-    assert resolved.do.value is not None
-    return resolved.do.value.format(field=row.keyword or row.tag) + "\n"
-
-
-if __name__ == "__main__":
-    SHIPPED.write_text(recipe_text(ScrubOptions()), encoding="utf-8")
+    return f"{resolved.do.value}\n".format(field=row.keyword or row.tag)
