@@ -38,7 +38,7 @@ class Destination:
     def __init__(self, options: DeliverOptions) -> None:
         self._options = options
         self._base = trust.checked_url(options.url, options, "url")
-        self._tls = trust.context(options)
+        self._tls = trust.context(options) if trust.wanted(options) else True
         self._proxy, self._proxy_headers = _proxy(options)
         self._credential: Credential = credential(options)
         self._pace = Pace(options.bytes_per_second)

@@ -49,6 +49,13 @@ def _loopback(host: str) -> bool:
         return False
 
 
+def wanted(options: DeliverOptions) -> bool:
+    """Whether TLS plays any part; making a context costs 60 ms, which loopback need not pay."""
+    files = (options.tls_ca, options.tls_certificate, options.tls_key)
+    urls = (options.url, options.oauth_token_url, options.proxy)
+    return any(files) or bool(options.tls_pins) or any(u.lower().startswith("https:") for u in urls)
+
+
 def context(options: DeliverOptions) -> ssl.SSLContext:
     """A verifying TLS context, 1.2 at least, with our certificate and pins. Raises ConfigError."""
     made = _verifying(options.tls_ca)

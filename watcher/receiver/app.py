@@ -37,7 +37,7 @@ class Receiver:
         faults: Faults,
         *,
         most: int = 1 << 30,
-        inflate: bool = True,
+        inflate: bool = False,
         required: dict[str, str] | None = None,
     ) -> None:
         self.shelf = Shelf(store)
@@ -264,14 +264,15 @@ async def start(
     port: int = 0,
     faults: Faults | None = None,
     *,
-    inflate: bool = True,
+    inflate: bool = False,
     most: int = 1 << 30,
     required: dict[str, str] | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> Running:
     """Listen. `port` 0 takes a free one; `required` are headers that a request must carry.
 
-    Raises OSError when the port is taken.
+    A PNG's header and the CRC of its chunks are checked; with `inflate` its pixels as well. `most`
+    is the largest body in bytes. Raises OSError when the port is taken.
     """
     receiver = Receiver(store, faults or Faults(), inflate=inflate, most=most, required=required)
     runner = web.AppRunner(receiver.app(), access_log=None, shutdown_timeout=1.0)
