@@ -1,0 +1,53 @@
+"""SIGKILL at every stage boundary: nothing is lost, nothing is accepted twice."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.way.box import Box
+from tests.way.images import ct, drop
+from watcher.receiver.app import Running
+
+STEPS = [
+    "watcher.store.ledger:Ledger.admit",
+    "watcher.pipeline:Pipeline.admit",
+    "watcher.store.ledger:Ledger.claim_fairly",
+    "watcher.workers:Workers.prepare",
+    "watcher.store.ledger:Ledger.stage",
+    "watcher.store.ledger:Ledger.assign_batch",
+    "watcher.deliver.client:Destination.send",
+    "watcher.pipeline:Pipeline.delivered",
+    "watcher.store.spool:take_away",
+    "watcher.store.ledger:Ledger.disposed",
+    "watcher.store.spool:Spool.hold",
+]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.split(":")[1])
+async def test_a_kill_at_this_step_loses_nothing_and_sends_nothing_twice(
+    box: Box, backend: Running, step: str, when: str
+) -> None:
+    """Four images, one of them twice, and a broken one; killed once, then started again."""
+    for number in range(4):
+        drop(ct(number), box.drop / "north" / "sub", f"{number}.dcm")
+    drop(ct(3), box.drop / "north", "again.dcm")
+    broken = box.drop / "north" / "broken.dcm"
+    broken.write_bytes(b"\0" * 128 + b"DICM" + b"\x02\x00\x00\x00ZZ" + b"\xff" * 64)
+
+    died = await box.run("-m", "tests.way.killer", step, when, "1", str(box.settings))
+    assert died.code == -signal.SIGKILL, died.said
+    ended = await box.drain()
+
+    assert ended.code == 0, ended.said
+    assert box.states() == {"delivered": 4, "duplicate": 1, "quarantined": 1}
+    assert sorted(backend.receiver.shelf.images.values()) == [1, 1, 1, 1]
+    assert _archived(box) == 5
+    assert box.dropped() == [broken]
+
+
+def _archived(box: Box) -> int:
+    return len([path for path in Path(box.state, "archive").rglob("*.dcm") if path.is_file()])
