@@ -253,6 +253,10 @@ _SITUATIONS: tuple[tuple[type[BaseException], Situation], ...] = (
 
 
 def _situation(error: BaseException) -> Situation:
+    if isinstance(error, aiohttp.ClientHttpProxyError) and error.status >= 500:
+        return Situation.UNCONNECTED
+    if isinstance(error.__cause__, ssl.SSLError) and not isinstance(error, aiohttp.ClientSSLError):
+        return Situation.TLS_FAILED  # an alert after the handshake, e.g. to our certificate
     return next((s for kind, s in _SITUATIONS if isinstance(error, kind)), Situation.RESET)
 
 
