@@ -61,6 +61,8 @@ class Desk:
         teller = self._settling.offer(key, customer.quiet, sight.signature, ground.clock(), age)
         if teller is not None:
             self._hand_over(customer, sight.path, sight.signature, teller)
+        elif key in self._settling:
+            self._box.filled.set()  # `run` sleeps for what was due without this file
 
     async def _rest(self) -> None:
         due = self._settling.next_due()

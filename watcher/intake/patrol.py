@@ -19,6 +19,7 @@ BREATH = 0.01
 STUCK_AFTER = 120.0
 FORGET_MISSING_AFTER = 86_400.0
 SLICE = 500
+_OUT_OF_REACH = frozenset({Trouble.MISSING, Trouble.UNREADABLE})
 
 
 class Patrol:
@@ -63,7 +64,7 @@ class Patrol:
         return self._census is not None and not any(
             each.held_back or each.schedule.hurried or each.schedule.running
             for each in self._ground.customers.values()
-            if each.condition.trouble not in {Trouble.MISSING, Trouble.UNREADABLE}
+            if each.condition.trouble not in _OUT_OF_REACH
         )
 
     def health(self) -> Health:
@@ -83,18 +84,9 @@ class Patrol:
         return replace(health, trouble=Trouble.STUCK, since=since)
 
     async def _rest(self) -> None:
-        now = self._ground.clock()
-        soonest = min(
-            (
-                each.schedule.due - now
-                for name, each in self._ground.customers.items()
-                if name not in self._visits and each.condition.trouble is not Trouble.MISSING
-            ),
-            default=ROUND_EVERY,
-        )
         await asyncio.sleep(BREATH)
         try:
-            async with asyncio.timeout(min(max(soonest, 0.0), ROUND_EVERY)):
+            async with asyncio.timeout(ROUND_EVERY):
                 await self._ground.round_wanted.wait()
         except TimeoutError:
             return
@@ -109,7 +101,7 @@ class Patrol:
         if self._census is not None and census.identity != self._census.identity:
             await self._guard.reset(ground.customers.values())
             ground.hurry_all()
-        elif self._root.trouble in {Trouble.MISSING, Trouble.UNREADABLE}:
+        elif self._root.trouble in _OUT_OF_REACH:
             ground.hurry_all()  # events that told of paths below an absent root led nowhere
         await self._guard.ensure_root(ground.customers.values(), ground.clock())
         self._root.mode = self._guard.mode
@@ -151,9 +143,14 @@ class Patrol:
         if not visit.cancelled() and visit.exception() is not None:
             self._failure = visit.exception()
             self._ground.round_wanted.set()
+            return
         customer = self._ground.customers.get(name)
-        if customer is not None and customer.schedule.hurried:
-            self._ground.round_wanted.set()
+        if customer is None or customer.condition.trouble in _OUT_OF_REACH:
+            return
+        wait = customer.schedule.due - self._ground.clock()
+        if wait < ROUND_EVERY:
+            wanted = self._ground.round_wanted
+            asyncio.get_running_loop().call_later(max(wait, 0.0), wanted.set)
 
     async def _visit(self, customer: Customer) -> None:
         ground = self._ground

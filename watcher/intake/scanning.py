@@ -162,20 +162,19 @@ class Scanner:
         folders: list[str] = []
         with os.scandir(handle) as entries:
             for entry in entries:
-                if is_temporary(entry.name, self._suffixes) or not entry.is_dir(
-                    follow_symlinks=False
-                ):
-                    self._judge(entry, prefix)
+                temporary = is_temporary(entry.name, self._suffixes)
+                if temporary or not entry.is_dir(follow_symlinks=False):
+                    self._judge(entry, prefix, temporary=temporary)
                 else:
                     folders.append(entry.name)
         return folders
 
-    def _judge(self, entry: os.DirEntry[str], prefix: str) -> None:
+    def _judge(self, entry: os.DirEntry[str], prefix: str, *, temporary: bool) -> None:
         try:
             status = entry.stat(follow_symlinks=False)
-        except OSError:
+        except FileNotFoundError:
             return  # gone since it was listed
-        if is_temporary(entry.name, self._suffixes):
+        if temporary:
             self._sweep.ignored += 1
             self._sweep.stale += status.st_mtime < self._stale_before
         elif stat.S_ISREG(status.st_mode):
@@ -187,18 +186,22 @@ class Scanner:
         self._sweep.files += 1
         self._seen.add(path)
         known = self._known.get(path)
-        signature = signature_of(status)
-        if known == fingerprint(signature):
+        # For a hundred thousand known files no Signature is made.
+        if known == _hash(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns):
             return
         if len(self._sweep.fresh) < self._limit:
-            self._sweep.fresh.append(Sight(path, signature, known is None))
+            self._sweep.fresh.append(Sight(path, signature_of(status), known is None))
         else:
             self._sweep.more = True
 
 
 def fingerprint(signature: Signature) -> int:
     """A Signature in 64 bits, for keeping one for each file that lies there."""
-    return hash((signature.device, signature.inode, signature.size, signature.mtime_ns))
+    return _hash(signature.device, signature.inode, signature.size, signature.mtime_ns)
+
+
+def _hash(device: int, inode: int, size: int, mtime_ns: int) -> int:
+    return hash((device, inode, size, mtime_ns))
 
 
 def look_at(path: str) -> Signature | None:

@@ -19,6 +19,7 @@ Teller = Literal["event", "scan"]
 # Older kernels stamp files with the last tick, up to 10 ms ago: a file that is rewritten within
 # it keeps its size and mtime. Only when the tick is over do equal Signatures mean equal content.
 TICK = 0.01
+_LEAST_WAIT = 0.001  # a rest that is missing by a rounding error must not be asked for in a circle
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,8 @@ class Settling:
             del self._entries[key]
             self._set_apart(key, entry.quiet, now)
             return entry.teller
-        self._schedule(key, entry, min(now + needed - rest, last_chance))
+        wait = min(needed - rest, last_chance - now)
+        self._schedule(key, entry, now + max(wait, _LEAST_WAIT))
         return None
 
     def drop(self, key: Key) -> None:
