@@ -27,6 +27,8 @@ NAMES = frozenset(
         "patient_name",
         "accession_number",
         "clean_text",
+        "clean_or_dummy",
+        "clean_technical",
         "dummy",
     }
 )
@@ -67,12 +69,18 @@ class Functions:
     """
 
     def __init__(
-        self, names: Pseudonyms, patient: str, own_id: str, clean_text: TextCleaner
+        self,
+        names: Pseudonyms,
+        patient: str,
+        own_id: str,
+        clean_text: TextCleaner,
+        technical: Callable[[str], str],
     ) -> None:
         self._names = names
         self._patient = patient
         self._own_id = own_id
         self._clean_text = clean_text
+        self._technical = technical
         self._uids: dict[str, str] = {}
         self._texts: dict[tuple[str, str], str] = {}
         self.shift_days = names.shift_days(patient)
@@ -122,6 +130,17 @@ class Functions:
         if vr in _ONE_VALUE:
             return self._one_text(text.rstrip(" \0"), keyword)
         return _each(text, lambda one: self._one_text(one, keyword))
+
+    def clean_or_dummy(self, text: str, vr: str, keyword: str) -> str:
+        """The same where a value is required: a dummy rather than nothing (Type 1)."""
+        return self.clean_text(text, vr, keyword) or (_DUMMY if text.strip(" \0") else "")
+
+    def clean_technical(self, text: str, vr: str, keyword: str) -> str:
+        """A vendor's technical text without what identifies."""
+        del keyword
+        if vr in _ONE_VALUE:
+            return self._technical(text.rstrip(" \0"))
+        return _each(text, self._technical)
 
     def dummy(self, text: str, vr: str, keyword: str) -> str | bytes:
         """A value that says nothing, valid for the VR; a UID is remapped all the same."""

@@ -8,16 +8,19 @@ from dataclasses import dataclass
 
 from watcher.dicom import charset, dictionary
 from watcher.dicom.names import BaseTag, RawDataElement, Tag
+from watcher.scrub.codes import is_code
 from watcher.scrub.elements import TEXT_VRS, Clean, Coding, charset_terms, text
 from watcher.scrub.functions import Function
 from watcher.scrub.nested import Element, Item, items_of
 from watcher.scrub.plan import (
     CHECKED,
+    CODE,
     EMPTY,
     FUNCTION,
     KEEP,
+    KEPT_BY_RECIPE,
     LITERAL,
-    PUBLIC_CODE,
+    NO_CODE,
     REMOVE,
     Plan,
     Steps,
@@ -27,12 +30,6 @@ from watcher.scrub.private import PrivateRules
 _CHARACTER_SET = 0x00080005
 _CODE_VALUES = frozenset({0x00080100, 0x00080119})
 _SCHEME = 0x00080102
-# PS3.16 chapter 8: schemes whose codes are published, so that a code names no one.
-_PUBLIC_SCHEMES = frozenset(
-    """ACR BARI BI CTV3 DCM DCMUID FMA I10 I9C ICDO3 IEC61966 ISO3166_1 ISO639_1 ISO639_2 ISO_IR
-    ITIS_TSN LN MA MSH NCIt NDC NYUMCCG PUBCHEM_CID RADLEX RXNORM SCT SNM3 SRT UBERON UCUM UMLS
-    99SDM""".split()  # noqa: SIM905 - a table, not code
-)
 _VALID = {
     "CS": re.compile(r"[A-Z0-9 _\\\0]*"),
     "DS": re.compile(r"[0-9eE+\-. \\\0]*"),
@@ -86,6 +83,8 @@ class Header:
             if tag >> 16 & 1:
                 vr = self._private.vr(element, owners)
                 steps = self._plan.private_steps(vr)
+                if self._private.keeps(tag, owners):
+                    vr, steps = str(element.VR or "UN"), KEPT_BY_RECIPE
             else:
                 vr = _vr(element)
                 steps = self._steps(source, tag, vr, path)
@@ -93,14 +92,16 @@ class Header:
             if after is not None:
                 found[tag] = after
             if self._trace is not None:
-                self._trace(Treated(path, dictionary.label(tag), vr, steps[-1].why, element, after))
+                name = self._private.label(tag, owners)
+                self._trace(Treated(path, name, vr, steps[-1].why, element, after))
         if owners:
             self._private.reserve(found, owners, self._coding)
         return found
 
     def _steps(self, source: Item, tag: BaseTag, vr: str, path: tuple[str, ...]) -> Steps:
-        if tag in _CODE_VALUES and _is_public(source):
-            return PUBLIC_CODE
+        if tag in _CODE_VALUES and not self._plan.has_line(tag):
+            value = text(source[tag], vr, ("ascii",)).strip(" \0")
+            return CODE if not value or is_code(_scheme(source), value) else NO_CODE
         name = ""
         if self._by_path:
             name = "__".join([step.partition("[")[0] for step in path] + [dictionary.label(tag)])
@@ -200,7 +201,7 @@ def _vr(element: Element) -> str:
     return str(vr)
 
 
-def _is_public(source: Item) -> bool:
+def _scheme(source: Item) -> str:
     if _SCHEME not in source:
-        return False
-    return text(source[Tag(_SCHEME)], "SH", ("ascii",)).strip(" \0") in _PUBLIC_SCHEMES
+        return ""
+    return text(source[Tag(_SCHEME)], "SH", ("ascii",)).strip(" \0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from watcher.dicom import dictionary
 from watcher.dicom.names import tag_for_keyword
 from watcher.errors import ConfigError
 from watcher.scrub.functions import NAMES
@@ -13,10 +14,13 @@ _ACTION = re.compile(
     r"(?P<action>[A-Z]+) +(?P<field>(?:[^\s\"#]|\"[^\"]*\")+)(?: +(?P<value>[^#]*))?(?:#.*)?"
 )
 _TAG = re.compile(r"\(([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})\)|([0-9A-Fa-f]{4})([0-9A-Fa-f]{4})")
-_PRIVATE = re.compile(r"\(?[0-9A-Fa-f]{4},\"[^\"]+\",[0-9A-Fa-f]{2}\)?")
+_PRIVATE = re.compile(r"\(?([0-9A-Fa-f]{4}),\"([^\"]+)\",([0-9A-Fa-f]{2})\)?")
 _PATTERN = re.compile(
     r"(?:endswith|startswith|contains|except):\S.*|select:(?:vr:[a-z]{2}|group:[0-9a-f]{4})|all",
     re.IGNORECASE,
+)
+_LITERAL_VRS = frozenset(
+    {"AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"}
 )
 _WITH_VALUE = frozenset({"ADD", "REPLACE"})
 _WITHOUT_VALUE = frozenset({"BLANK", "KEEP", "REMOVE"})
@@ -34,11 +38,18 @@ class Line:
     field: str
     value: str
     tag: int | None
+    from_base: bool = False
 
     @property
     def function(self) -> str:
         """The name after `func:`, or "" for a literal value."""
         return self.value.removeprefix("func:") if self.value.startswith("func:") else ""
+
+    @property
+    def private(self) -> tuple[int, str, int] | None:
+        """(group, Private Creator, last two digits) of the private element it names, if any."""
+        match = _PRIVATE.fullmatch(self.field)
+        return (int(match[1], 16), match[2], int(match[3], 16)) if match else None
 
     @property
     def is_pattern(self) -> bool:
@@ -80,7 +91,24 @@ def _parse(line: str, name: str, number: int) -> Line:
     _require(not value.startswith(("var:", "deid_func:")), name, number, "only func: is known")
     found = Line(action, field, value, _tag(field, name, number))
     _require(found.function in {"", *NAMES}, name, number, "unknown function")
+    _require(
+        found.private is None or action in {"KEEP", "REMOVE"},
+        name,
+        number,
+        "a private element can be kept or removed",
+    )
+    if value and found.tag is not None:
+        _require(_takes(dictionary.vr(found.tag), found), name, number, "no such value for its VR")
     return found
+
+
+def _takes(vr: str, line: Line) -> bool:
+    """Whether an element of this VR can get what the line gives: numbers only from functions."""
+    if vr == "SQ":
+        return line.function == "dummy" and line.action == "REPLACE"
+    if line.function:
+        return line.action == "REPLACE"
+    return vr in _LITERAL_VRS
 
 
 def _tag(field: str, name: str, number: int) -> int | None:

@@ -12,6 +12,7 @@ from watcher.dicom.names import DataElement, tag_for_keyword
 from watcher.options import ScrubOptions
 from watcher.scrub.lines import Line
 from watcher.scrub.overlay import holds
+from watcher.scrub.profile.generate import reasons
 from watcher.scrub.profile.table import unlisted
 
 REMOVE, EMPTY, KEEP, ITEMS, LITERAL, FUNCTION, CHECKED = (
@@ -43,10 +44,13 @@ _CLASS_UIDS = frozenset({"SOPClassesInStudy", "SOPClassesSupported"})
 _NUMBERS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 _TEXT = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+_CODE_MEANING = 0x00080104
 _REPEATING = (0x5000, 0x6000)  # curves and overlays (PS3.5 7.6)
 
 
-PUBLIC_CODE: Steps = (Step(KEEP, "", "a code of a public scheme"),)
+KEPT_BY_RECIPE: Steps = (Step(KEEP, "", "site recipe: KEEP"),)
+CODE: Steps = (Step(KEEP, "", "a code of its scheme"),)
+NO_CODE: Steps = (Step(LITERAL, "ANON", "no code of its scheme"),)
 _UNSAFE: Steps = (Step(REMOVE, "", "private: not known to be safe"),)
 
 
@@ -62,6 +66,7 @@ class Plan:
         self.additions = tuple(line for line in lines if line.action == "ADD")
         self.by_path = bool(self._patterns)
         self._options = options
+        self._reasons = reasons(options)
         self._known: dict[tuple[int, str, str], Steps] = {}
         self._private: dict[str, Steps] = {}
 
@@ -83,9 +88,24 @@ class Plan:
             element = DataElement(tag, vr or "UN", None)
             lines += [line for line in self._patterns if holds(line.field, element, path)]
         if any(line.action == "KEEP" for line in lines):
-            return (Step(KEEP, "", "recipe: KEEP"),)
+            base = all(line.from_base for line in lines)
+            return (Step(KEEP, "", self._reasons.get(tag, "")),) if base else KEPT_BY_RECIPE
         replaced = any(line.action == "REPLACE" for line in lines)
-        return tuple(_step(line) for line in lines if not (replaced and line.action == "REMOVE"))
+        return tuple(
+            self._step(line, tag) for line in lines if not (replaced and line.action == "REMOVE")
+        )
+
+    def has_line(self, tag: int) -> bool:
+        """Whether the recipe names this Attribute."""
+        return tag in self._exact
+
+    def _step(self, line: Line, tag: int) -> Step:
+        why = self._reasons.get(tag, "") if line.from_base else f"site recipe: {line.action}"
+        if line.action == "REPLACE" and line.function:
+            return Step(FUNCTION, line.function, f"{why}, {line.function}")
+        if line.action == "REPLACE":
+            return Step(LITERAL, line.value, f"{why}, literal")
+        return Step(REMOVE if line.action == "REMOVE" else EMPTY, "", why)
 
     def private_steps(self, vr: str) -> Steps:
         """What to do with a private element of this VR; "" is one not known to be safe."""
@@ -93,8 +113,13 @@ class Plan:
             return _UNSAFE
         found = self._private.get(vr)
         if found is None:
-            found = self._private[vr] = (self._by_vr(0, vr),)
+            found = self._private[vr] = (self._by_private_vr(vr),)
         return found
+
+    def _by_private_vr(self, vr: str) -> Step:
+        step = self._by_vr(0, vr)
+        act, value = (FUNCTION, "clean_technical") if vr in _TEXT else (step.act, step.value)
+        return Step(act, value, f"private: safe, {vr}")
 
     def _silent(self, tag: int, vr: str) -> Steps:
         if tag >> 16 & 0xFF00 in _REPEATING:
@@ -107,11 +132,12 @@ class Plan:
         return (self._by_vr(tag, vr),)
 
     def _by_vr(self, tag: int, vr: str) -> Step:
-        why = f"unlisted: {vr}"
+        why = self._reasons.get(tag) or f"unlisted: {vr}"
         if vr in _NUMBERS:
             return Step(KEEP, "", why)
         if vr in _TEXT:
-            return Step(FUNCTION, "clean_text", why)
+            needed = tag == _CODE_MEANING
+            return Step(FUNCTION, "clean_or_dummy" if needed else "clean_text", why)
         if vr in {"DA", "DT", "TM"}:
             return self._temporal(vr, why)
         if vr == "UI":
@@ -128,15 +154,6 @@ class Plan:
         if self._options.dates == "removed":
             return Step(EMPTY, "", why)
         return Step(FUNCTION, "time" if vr == "TM" else "date", why)
-
-
-def _step(line: Line) -> Step:
-    why = f"recipe: {line.action} {line.value}".strip()
-    if line.action == "REPLACE":
-        return (
-            Step(FUNCTION, line.function, why) if line.function else Step(LITERAL, line.value, why)
-        )
-    return Step(REMOVE if line.action == "REMOVE" else EMPTY, "", why)
 
 
 def _names_a_class(tag: int) -> bool:

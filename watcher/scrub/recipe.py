@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -79,8 +79,10 @@ def read_lines(path: Path) -> tuple[Line, ...]:
 def _base(options: ScrubOptions) -> tuple[Line, ...]:
     text = recipe_text(options)
     if SHIPPED.read_text(encoding="utf-8") == text:
-        return read_lines(SHIPPED)
-    return _with_file(text, read_lines)
+        lines = read_lines(SHIPPED)
+    else:
+        lines = _with_file(text, read_lines)
+    return tuple(replace(line, from_base=True) for line in lines)
 
 
 def _agree(lines: Sequence[Line], theirs: DeidRecipe, name: str) -> None:

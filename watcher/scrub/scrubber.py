@@ -25,10 +25,10 @@ from watcher.scrub.patient import Subject
 from watcher.scrub.pixels import PixelJudge
 from watcher.scrub.plan import Plan
 from watcher.scrub.private import PrivateRules
-from watcher.scrub.profile.table import safe_private
 from watcher.scrub.pseudonyms import Pseudonyms
 from watcher.scrub.recipe import Recipe, load_recipe
 from watcher.scrub.record import record
+from watcher.scrub.technical import clean_technical
 from watcher.scrub.text import clean
 
 _CHARACTER_SET, _PATIENT_ID, _ACCESSION = 0x00080005, 0x00100020, 0x00080050
@@ -51,12 +51,11 @@ class Scrubber:
     def load(cls, options: ScrubOptions, pixels: PixelOptions, key: CustomerKey) -> Scrubber:
         """Read and prove the recipes. Raises ConfigError."""
         recipe = load_recipe(options)
-        safe = safe_private() if options.keep_safe_private else {}
         return cls(
             options,
             recipe,
             Plan(recipe.lines, options),
-            PrivateRules(safe),
+            PrivateRules.load(recipe.lines, options.keep_safe_private),
             Pseudonyms(key),
             PixelJudge.load(pixels),
         )
@@ -115,7 +114,12 @@ class Scrubber:
         def clean_text(value: str, keyword: str) -> str:
             return clean(value, identity, shift, keyword)
 
-        functions = Functions(self.names, subject.patient, subject.patient_id, clean_text)
+        def technical(value: str) -> str:
+            return clean_technical(value, identity)
+
+        functions = Functions(
+            self.names, subject.patient, subject.patient_id, clean_text, technical
+        )
         shift = functions.shift_days if self.options.dates != "full" else 0
         coding = Coding(parsed)
         header = Header(self.plan, self.private, functions.table(), coding, trace)

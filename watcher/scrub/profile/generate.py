@@ -33,23 +33,30 @@ _MODIFIED = {"modified": "MODIFIED", "full": "UNMODIFIED", "removed": "REMOVED"}
 
 def recipe_text(options: ScrubOptions) -> str:
     """The recipe for these options; deterministic."""
-    found = [(resolve(row, options), row) for row in rows() if row.tag.isalnum() and _named(row)]
-    found.sort(key=lambda pair: (_heading(pair[0]), pair[1].tag))
+    found = sorted(
+        ((resolve(row, options), row) for row in rows() if _has_one_tag(row)),
+        key=lambda pair: (pair[0].why, pair[1].tag),
+    )
     parts = [_HEAD]
-    for heading, pairs in groupby(found, key=lambda pair: _heading(pair[0])):
-        parts.append(f"\n# {heading}\n")
+    for why, pairs in groupby(found, key=lambda pair: pair[0].why):
+        parts.append(f"\n# {why}\n")
         parts.extend(_line(resolved, row) for resolved, row in pairs)
     parts.append("\n# what was done (PS3.15 E.1.1)\nADD PatientIdentityRemoved YES\n")
     parts.append(f"ADD LongitudinalTemporalInformationModified {_MODIFIED[options.dates]}\n")
     return "".join(parts)
 
 
-def _named(row: Row) -> bool:
+def reasons(options: ScrubOptions) -> dict[int, str]:
+    """Tag to what Table E.1-1 and the options say of it, in the headings' words."""
+    return {
+        int(row.tag, 16): f"Table E.1-1, {resolve(row, options).why}"
+        for row in rows()
+        if _has_one_tag(row)
+    }
+
+
+def _has_one_tag(row: Row) -> bool:
     return len(row.tag) == 8 and "x" not in row.tag
-
-
-def _heading(resolved: Resolved) -> str:
-    return resolved.why
 
 
 def _line(resolved: Resolved, row: Row) -> str:

@@ -26,6 +26,7 @@ class Do(enum.Enum):
     DATE = "REPLACE {field} func:date"
     TIME = "REPLACE {field} func:time"
     TEXT = "REPLACE {field} func:clean_text"
+    TEXT_OR_DUMMY = "REPLACE {field} func:clean_or_dummy"
     AGE = "REPLACE {field} func:age"
     PATIENT_ID = "REPLACE {field} func:patient_id"
     PATIENT_NAME = "REPLACE {field} func:patient_name"
@@ -48,6 +49,8 @@ _PSEUDONYMS = {
     "PatientName": Do.PATIENT_NAME,
     "AccessionNumber": Do.ACCESSION,
 }
+# The offset from UTC goes with the times, which stay (PS3.15 E.3.6).
+_BY_KEYWORD = {"TimezoneOffsetFromUTC": Do.TIME}
 _PLAIN = {"X": Do.REMOVE, "Z": Do.EMPTY, "D": Do.DUMMY, "U": Do.UID, "U*": Do.UID}
 _BY_VR = {"DA": Do.DATE, "DT": Do.DATE, "TM": Do.TIME, "SQ": Do.ITEMS, "UI": Do.UID, "AS": Do.AGE}
 _TEXT_VRS = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "CS"})
@@ -90,8 +93,10 @@ def _kept(row: Row) -> Do:
 
 
 def _cleaned(row: Row) -> Do:
+    if row.keyword in _BY_KEYWORD:
+        return _BY_KEYWORD[row.keyword]
     if row.vr in _TEXT_VRS:
-        return Do.TEXT
+        return Do.TEXT_OR_DUMMY if _choose(row) == "D" else Do.TEXT
     if row.vr in _BY_VR:
         return _BY_VR[row.vr]
     # Binary and Application Entity values have no words to keep, overlays and curves no text.

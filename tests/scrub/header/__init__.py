@@ -1,0 +1,1 @@
+"""The header engine, its recipe and its keys."""
