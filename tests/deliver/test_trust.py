@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import trustme
 from cryptography import x509
@@ -25,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.deliver.parcels import MakeParcel
 from tests.deliver.sockets import OK, Handler, answer, listening, read_request
 from watcher.deliver.client import Destination
+from watcher.deliver.credential import ClientCredentials, TokenError
 from watcher.deliver.outcomes import Answer, Situation, Verdict
 from watcher.deliver.secret import Secret, load
 from watcher.errors import ConfigError
@@ -248,8 +250,14 @@ def refusing(server: ssl.SSLContext) -> Iterator[str]:
 
         def serve() -> None:
             raw, _ = listener.accept()
-            with raw, suppress(OSError), server.wrap_socket(raw, server_side=True) as tls:
-                tls.recv(1)
+            with server.wrap_socket(raw, server_side=True, do_handshake_on_connect=False) as tls:
+                with suppress(ssl.SSLError):
+                    tls.do_handshake()
+                # What is unread at the close would make it a reset, which may overtake the alert.
+                tls.shutdown(socket.SHUT_WR)
+                with suppress(OSError):
+                    while socket.socket.recv(tls, 1 << 16):
+                        pass
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -279,7 +287,10 @@ async def test_mutual_tls(
     tmp_path: Path,
     version: ssl.TLSVersion,
 ) -> None:
-    """With our certificate it works; without one the destination is set up wrongly."""
+    """With our certificate it works; without one the destination is set up wrongly.
+
+    In TLS 1.3 the server says so only after the handshake; its word may be lost in the reset.
+    """
     ours = authority.issue_cert("gateway.example")
     certificate = tmp_path / "client.pem"
     ours.cert_chain_pems[0].write_to_path(certificate)
@@ -290,7 +301,10 @@ async def test_mutual_tls(
     assert got.verdict is Verdict.DELIVERED
     with refusing(server) as url:
         got = await to(url, make_parcel, tls_ca=ca_file)
-    assert (got.verdict, got.detail) == (Verdict.PAUSE, Situation.TLS_FAILED)
+    heard = (Verdict.PAUSE, Situation.TLS_FAILED)
+    unheard = (Verdict.LATER, Situation.RESET)
+    late = version is ssl.TLSVersion.TLSv1_3
+    assert (got.verdict, got.detail) in ({heard, unheard} if late else {heard})
 
 
 # -- what refuses the start --------------------------------------------------------------------
@@ -495,18 +509,21 @@ class TokenEndpoint:
         return answer(200, text.encode())
 
 
+def oauth_options(url: str, tmp_path: Path, **more: Any) -> DeliverOptions:
+    """Settings that ask for tokens."""
+    return DeliverOptions(
+        url=url,
+        auth="oauth2",
+        secret=f"file:{private(tmp_path / 's', CANARY)}",
+        oauth_client_id="gate:way",
+        oauth_token_url=f"{url}/token",
+        **more,
+    )
+
+
 def oauth(url: str, tmp_path: Path, **more: Any) -> Destination:
     """A destination that asks for tokens."""
-    return Destination(
-        DeliverOptions(
-            url=url,
-            auth="oauth2",
-            secret=f"file:{private(tmp_path / 's', CANARY)}",
-            oauth_client_id="gate:way",
-            oauth_token_url=f"{url}/token",
-            **more,
-        )
-    )
+    return Destination(oauth_options(url, tmp_path, **more))
 
 
 async def test_client_credentials(make_parcel: MakeParcel, tmp_path: Path) -> None:
@@ -532,18 +549,26 @@ async def test_one_refresh_at_a_time(make_parcel: MakeParcel, tmp_path: Path) ->
     assert len(endpoint.requests) == 1
 
 
-async def test_refreshed_ahead_of_expiry(make_parcel: MakeParcel, tmp_path: Path) -> None:
+async def test_refreshed_ahead_of_expiry(tmp_path: Path) -> None:
     """While the old token still holds; and if that fails, the old one is used to its end."""
-    endpoint = TokenEndpoint(life=1.0)
-    async with listening(endpoint) as url, oauth(url, tmp_path) as destination:
-        await destination.send([make_parcel()])
-        await asyncio.sleep(0.85)
+    endpoint = TokenEndpoint(life=100.0)
+    now = 1000.0
+    async with listening(endpoint) as url, aiohttp.ClientSession() as session:
+        credentials = ClientCredentials(oauth_options(url, tmp_path), clock=lambda: now)
+
+        async def used(at: float) -> str:
+            nonlocal now
+            now = at
+            return (await credentials.headers(session))["Authorization"]
+
+        assert await used(1000) == await used(1079) == "Bearer token-1"
         endpoint.replies.append(answer(503))
-        assert (await destination.send([make_parcel()])).verdict is Verdict.DELIVERED
-        assert len(endpoint.requests) == 2
-        assert (await destination.send([make_parcel()])).verdict is Verdict.DELIVERED
-        assert len(endpoint.requests) == 3
-    assert endpoint.valid == {"token-1", "token-3"}
+        assert await used(1085) == "Bearer token-1"
+        assert await used(1086) == "Bearer token-3"
+        endpoint.replies += [answer(503), answer(503)]
+        assert await used(1180) == "Bearer token-3"
+        with pytest.raises(TokenError):
+            await used(1186)
 
 
 async def test_a_revoked_token_is_replaced_at_once(make_parcel: MakeParcel, tmp_path: Path) -> None:
