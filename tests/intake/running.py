@@ -90,6 +90,16 @@ def old(path: Path) -> Path:
     return age(path)
 
 
+def make(folder: Path) -> None:
+    """A folder, and those above it."""
+    folder.mkdir(parents=True)
+
+
+def move(source: Path, target: Path) -> None:
+    """rename(2)."""
+    source.rename(target)
+
+
 def age(path: Path, seconds: float = 100.0) -> Path:
     """Make a file look as if it had been at rest for long."""
     then = time.time() - seconds

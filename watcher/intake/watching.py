@@ -95,7 +95,7 @@ class HintBox:
             self._loop.call_soon_threadsafe(self.filled.set)
 
 
-class _Handler(FileSystemEventHandler):
+class Handler(FileSystemEventHandler):
     """Filters and hands over, nothing else."""
 
     def __init__(self, root: str, box: HintBox) -> None:
@@ -139,7 +139,7 @@ class Watcher:
         self._inotify = InotifyFD()
         self._handles = _inotify_handles() - before
         self._observer = BaseObserver(_Emitter, inotify_fd=self._inotify)
-        self._handler = _Handler(str(root), box)
+        self._handler = Handler(str(root), box)
         self._listener = _OverflowListener(box)
         logger = logging.getLogger(_LOGGER)
         logger.addHandler(self._listener)
