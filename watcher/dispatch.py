@@ -13,6 +13,7 @@ from pathlib import Path
 from watcher import loading
 from watcher.bell import Bell, cancel, insist
 from watcher.deliver import hours
+from watcher.deliver.batch import Batch
 from watcher.deliver.breaker import Breaker
 from watcher.deliver.courier import Courier, Result
 from watcher.deliver.outcomes import Answer, Verdict
@@ -154,7 +155,7 @@ class Dispatch:
 
     async def _send(self, load: Load) -> None:
         if load.batch.images > 1:
-            await insist(self._assign, load.rows, load.batch.id)
+            await insist(self._assign, load.rows, load.batch)
         results = await self._courier.deliver(
             load.batch, attempts=load.attempts, again=load.attempts > 1
         )
@@ -162,10 +163,10 @@ class Dispatch:
             await self._settle(result, load)
             await self._mind(result)
 
-    async def _assign(self, rows: Sequence[Row], batch: str) -> None:
-        """Remember the members of a request before it leaves."""
-        ids = [row.id for row in rows]
-        await self._writer.run(lambda ledger: ledger.assign_batch(ids, batch))
+    async def _assign(self, rows: Sequence[Row], batch: Batch) -> None:
+        """Remember the members of a request before it leaves; an image alone needs no name."""
+        ids, name = [row.id for row in rows], batch.id if batch.images > 1 else None
+        await self._writer.run(lambda ledger: ledger.assign_batch(ids, name))
 
     async def _settle(self, result: Result, load: Load) -> None:
         keys = {parcel.key for parcel in result.batch.parcels}
@@ -175,8 +176,8 @@ class Dispatch:
             await insist(self._pipeline.delivered, rows)
             self._on_delivered()
             return
-        if result.batch.images > 1 and answer.verdict is not Verdict.QUARANTINE:
-            await insist(self._assign, rows, result.batch.id)
+        if result.batch is not load.batch and answer.verdict is not Verdict.QUARANTINE:
+            await insist(self._assign, rows, result.batch)
         now = time.time()
         for row in rows:
             move = loading.after_send(row, answer, load.attempts, self._options, now)

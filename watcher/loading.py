@@ -57,10 +57,13 @@ def plan(
     """Turn freshly claimed rows into loads, inside the claim's own transaction.
 
     What was sent before goes again as the very batch it was sent in: only then does an earlier
-    acceptance that we have not heard of meet the same key. Rows that must wait are given back.
+    acceptance that we have not heard of meet the same key. What was tried before and is of no
+    batch was tried alone. Rows that must wait are given back.
     """
-    loads: list[Load] = []
-    fresh = [row for row in rows if row.batch is None]
+    alone = [row for row in rows if row.batch is None and (row.attempts > 1 or row.deferrals)]
+    fresh = [row for row in rows if row.batch is None and row not in alone]
+    bounds = Bounds(options.batch_images, options.batch_bytes)
+    loads = [_load(Batch.of([_parcel(row, folder)], bounds), [row]) for row in alone]
     for batch in sorted({row.batch for row in rows if row.batch is not None}):
         members = _reunite(ledger, batch, [row for row in rows if row.batch == batch], now)
         again = restored(batch, [_parcel(row, folder) for row in members])
@@ -70,7 +73,7 @@ def plan(
             loads.append(_load(again, members))
     ready, later = grouped(
         [Waiting(_parcel(row, folder), row.changed_at) for row in fresh],
-        Bounds(options.batch_images, options.batch_bytes),
+        bounds,
         options.batch_linger,
         now,
         busy,

@@ -16,9 +16,9 @@ from watcher import policy
 from watcher.errors import DeferredError, ExcludedError, RefusedError
 from watcher.intake import opening
 from watcher.intake.arrival import Arrival
+from watcher.job import Job
 from watcher.model import Prepared, Reason, Signature, State
 from watcher.observe.log import Log
-from watcher.prepare import Job
 from watcher.settings import Settings
 from watcher.store import spool as files
 from watcher.store.ledger import Ledger

@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from watcher.deliver import body, encode
@@ -23,6 +23,7 @@ from watcher.dicom import part10, walk, writing
 from watcher.dicom.scrubbed import Scrubbed
 from watcher.errors import DeferredError, ExcludedError, RefusedError
 from watcher.intake import opening
+from watcher.job import Job
 from watcher.model import (
     Deferred,
     Excluded,
@@ -34,33 +35,14 @@ from watcher.model import (
     Signature,
     SpoolFile,
 )
-from watcher.options import Limits, PixelOptions, RenderOptions, ScrubOptions
+from watcher.options import Limits, PixelOptions, ScrubOptions
 from watcher.render import render
-from watcher.scrub import Scrubber
 from watcher.scrub.keys import CustomerKey, load_key
 from watcher.scrub.pseudonyms import Pseudonyms
+from watcher.scrub.scrubber import Scrubber
 
 # Below this a file is read, so that a writer who truncates it cannot kill the worker (SIGBUS).
 _MAPPED_FROM = 64 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One file to prepare. `path` is relative to `root`, `device` the file system it was seen on;
-    results go to `out` as `<id>.*`.
-    """
-
-    id: str
-    root: Path
-    path: str
-    device: int | None
-    out: Path
-    key_file: Path
-    scrub: ScrubOptions
-    pixels: PixelOptions
-    render: RenderOptions
-    limits: Limits
-    body: bool = False
 
 
 def prepare(job: Job) -> Outcome:

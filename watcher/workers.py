@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import multiprocessing
 import os
 import resource
@@ -11,13 +12,13 @@ from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from multiprocessing.context import BaseContext
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from pebble import ProcessExpired, ProcessPool
 
+from watcher.job import Job
 from watcher.model import Deferred, Outcome, Reason
 from watcher.options import PixelOptions, ScrubOptions, WorkerOptions
-from watcher.prepare import Job, prepare, verify
 
 # All that a worker needs of the environment; above all, no upload secret.
 _ENVIRONMENT = frozenset({"PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "VIRTUAL_ENV"})
@@ -38,6 +39,11 @@ def _start(memory: int) -> None:
 def _address_space() -> int:
     with open("/proc/self/statm", encoding="ascii") as statm:
         return int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _call(name: str, argument: Any) -> Any:
+    # By name, so that only the workers load pydicom, deid and the codecs.
+    return getattr(importlib.import_module("watcher.prepare"), name)(argument)
 
 
 def _context() -> BaseContext:
@@ -64,7 +70,7 @@ class Workers:
 
     async def prepare(self, job: Job) -> Outcome:
         """Run one job. A worker that died or hung gives a Deferred with WORKER_LOST or TIMEOUT."""
-        future = self._pool.schedule(prepare, args=(job,), timeout=self._timeout)
+        future = self._pool.schedule(_call, args=("prepare", job), timeout=self._timeout)
         try:
             outcome: Outcome = await asyncio.wrap_future(future)
         except FutureTimeoutError:
@@ -75,7 +81,7 @@ class Workers:
 
     async def verify(self, options: list[tuple[ScrubOptions, PixelOptions]]) -> list[str]:
         """Run `watcher.prepare.verify` in a worker. Raises ConfigError."""
-        future = self._pool.schedule(verify, args=(options,), timeout=self._timeout)
+        future = self._pool.schedule(_call, args=("verify", options), timeout=self._timeout)
         lines: list[str] = await asyncio.wrap_future(future)
         return lines
 

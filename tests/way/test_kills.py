@@ -31,12 +31,13 @@ STEPS = [
 async def test_a_kill_at_this_step_loses_nothing_and_sends_nothing_twice(
     box: Box, backend: Running, step: str, when: str
 ) -> None:
-    """Four images, one of them twice, and a broken one; killed once, then started again."""
+    """Four images, one of them twice, and one without a UID; killed once, then started again."""
     for number in range(4):
         drop(ct(number), box.drop / "north" / "sub", f"{number}.dcm")
     drop(ct(3), box.drop / "north", "again.dcm")
-    broken = box.drop / "north" / "broken.dcm"
-    broken.write_bytes(b"\0" * 128 + b"DICM" + b"\x02\x00\x00\x00ZZ" + b"\xff" * 64)
+    nameless = ct(5)
+    del nameless.SOPInstanceUID
+    broken = drop(nameless, box.drop / "north", "nameless.dcm")
 
     died = await box.run("-m", "tests.way.killer", step, when, "1", str(box.settings))
     assert died.code == -signal.SIGKILL, died.said

@@ -14,8 +14,8 @@ from typing import Any, TextIO
 import click
 
 from watcher.cli.common import EXIT_LEFT_OVER, settings_option
+from watcher.job import Job
 from watcher.model import Excluded, Outcome, Prepared, Reason
-from watcher.prepare import Job
 from watcher.scrub.keys import make_key
 from watcher.settings import Settings
 from watcher.workers import Workers

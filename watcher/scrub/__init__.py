@@ -1,5 +1,1 @@
-"""Take PHI out of header and pixels, and prove it."""
-
-from watcher.scrub.scrubber import Scrubber
-
-__all__ = ["Scrubber"]
+"""Take PHI out of header and pixels, and prove it; `scrubber` is the door."""

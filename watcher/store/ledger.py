@@ -200,7 +200,7 @@ class Ledger:
         self.move(id_, move, now)
         self._db.execute("UPDATE instances SET attempts = ? WHERE id = ?", (attempts, id_))
 
-    def assign_batch(self, ids: Sequence[str], batch: str) -> None:
+    def assign_batch(self, ids: Sequence[str], batch: str | None) -> None:
         """Remember the request these instances are about to be sent in, before it is sent."""
         self._db.executemany(
             "UPDATE instances SET batch = ? WHERE id = ?", [(batch, id_) for id_ in ids]

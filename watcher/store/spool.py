@@ -198,7 +198,7 @@ def take_away(folder: int, name: str, expected: Signature, target: Path | None) 
             _archive(folder, held, target)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(held, dir_fd=folder)
-        os.fsync(folder)
+        sync_folder(Path(f"/proc/self/fd/{folder}"))  # an O_PATH descriptor cannot be synced
     return True
 
 
