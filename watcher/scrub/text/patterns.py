@@ -88,10 +88,9 @@ _ZIP_CUED = r"\b(?:zip|zip\s*code|postcode|postal\s*code|plz|cap)\b[\s.:#]*(?P<v
 # Ages above 89 are capped (PS3.15 E.3.6 and the Safe Harbor rule).
 _OLD = r"(?:9\d|1[0-3]\d)"
 _AGE = (
-    rf"(?<![\w.+-])0?(?P<age>{_OLD})(?=\s*-?\s*(?:years?|yrs?|yo|y/o|y\.o\.?|jahre|jährig|ans|años|anni|anos|jaar)\b)"
-    rf"|(?<=\bage[d:\s]\s)(?P<age2>{_OLD})\b(?![.\d+])|(?<=\baged\s)(?P<age3>{_OLD})\b(?![.\d+])"
-    rf"|(?<![\w.+-])0?(?P<age4>{_OLD})(?=\s?[yYmMfFwW]\b)(?!\s?m(?:m|in|s|l|g)?\b)"
-    rf"|(?<=\bage\s)(?P<age5>{_OLD})\b(?![.\d+])|(?<=\bage:\s)(?P<age6>{_OLD})\b(?![.\d+])"
+    rf"(?<![\w.+-])0?(?P<a>{_OLD})(?=\s*-?\s*(?:years?|yrs?|yo|y/o|y\.o\.?|jahre|jährig|ans|años|anni"
+    rf"|anos|jaar)\b|(?-i:[YMFW])\b|\s(?-i:[YF])\b)"
+    rf"|(?:(?<=\bage\s)|(?<=\bage:\s)|(?<=\bage:)|(?<=\baged\s)|(?<=\balter\s))(?P<b>{_OLD})\b(?![.\d+])"
 )
 AGE = re.compile(_AGE, _FLAGS)
 CAPPED = "90+"

@@ -9,9 +9,9 @@ _SPACE = re.compile(r"\s+")
 _EDGE = "_^-/\\,;:|+&=*#~@.'’\"<"
 
 
-def strike(struck: bytearray, start: int, end: int) -> None:
-    """Mark the characters from `start` to `end` as gone."""
-    struck[start:end] = b"\1" * (end - start)
+def strike(struck: bytearray, start: int, end: int, how: int = 1) -> None:
+    """Mark the characters from `start` to `end` as gone, and how."""
+    struck[start:end] = bytes([how]) * (end - start)
 
 
 def rebuild(text: str, struck: bytearray) -> str:

@@ -49,6 +49,14 @@ def names() -> frozenset[str]:
     return _load(*_NAMES)
 
 
+@functools.cache
+def cue(section: str) -> frozenset[str]:
+    """The folded words of one section of cues.txt."""
+    text = resources.files(__package__).joinpath("cues.txt").read_text("utf-8")
+    lines = (line.partition(": ") for line in text.splitlines() if not line.startswith("#"))
+    return frozenset(fold(w) for name, _, words in lines if name == section for w in words.split())
+
+
 _MEDICAL_END = re.compile(
     r"""(?:itis|itides|osis|oses|ectom(?:y|ies)|otom(?:y|ies)|ostom(?:y|ies)|plast(?:y|ies)|megaly|graph(?:y|ic|ies)
     |gram|grams|scop(?:y|ic|ies)|path(?:y|ic|ies)|a?emia|a?emic|uria|algia|troph(?:y|ic)|plas(?:ia|tic)|lysis|lytic|penia
@@ -73,8 +81,9 @@ _PREFIX = re.compile(
 )
 _INFLECTIONS = (
     ("'s", ""), ("s", ""), ("es", ""), ("ies", "y"), ("ed", ""), ("ed", "e"), ("ied", "y"), ("ing", ""), ("ing", "e"),
-    ("ly", ""), ("ally", ""), ("ily", "y"), ("er", ""), ("er", "e"), ("est", ""), ("ness", ""), ("al", ""), ("ic", ""),
+    ("ly", ""), ("ally", ""), ("ily", "y"), ("er", ""), ("er", "e"), ("est", ""), ("ness", ""),
 )  # fmt: skip
+_LONG_STEM = frozenset({"ly", "er", "est", "ally"})
 
 
 @functools.lru_cache(maxsize=16384)
@@ -108,7 +117,7 @@ def _formed(word: str) -> bool:
 
 def _inflected(word: str) -> bool:
     for end, base in _INFLECTIONS:
-        if word.endswith(end) and len(word) - len(end) >= 3:
+        if word.endswith(end) and len(word) - len(end) >= (4 if end in _LONG_STEM else 3):
             stem = word[: -len(end)] + base
             if _listed(stem):
                 return True

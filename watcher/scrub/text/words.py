@@ -3,81 +3,101 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from watcher.scrub.folding import fold
 from watcher.scrub.text import vocabulary
 
-_ATOM = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_ATOM = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)*")
 _PIECE = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"[^\W\d_A-Z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
-_VOWEL = re.compile(r"[aeiouyäöüáéíóúàèùâêîôûåæøœ]")
+_ELISION = re.compile(r"^(?:l|d|qu|n|s|j|c|m|t|all|dell|nell|sull|un)['’]", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"['’]s?$")
+_HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_VOWEL = re.compile(r"[aeiouy]")
 _UNIT = re.compile(
-    r"\s?(?:mm|cm|m|um|µm|nm|kg|g|mg|ug|µg|mcg|ng|ml|l|dl|mmol|mol|iu|units?|u|bq|kbq|mbq|gbq|ci|mci|uci|hz|khz|mhz|ghz|kv|kvp|ma|mas"
-    r"|ms|msec|s|sec|secs|min|h|hr|hu|t|mt|gy|cgy|mgy|msv|sv|%|°|deg|degrees|px|pixels?|ppm|w|kw|counts?|kcts|cts|bpm|dpi|lp|ppi)\b",
+    r"\s?(?:[mckuµn]?m|m?kg|[mcuµn]?g|mcg|[md]?l|mmol|mol|iu|units?|[kmg]?bq|[mu]?ci|[kmg]?hz|kvp?"
+    r"|mas?|m?s|msec|secs?|mins?|hr?|hu|m?t|c?gy|msv|%|°|deg|degrees|px|pixels?|ppm|k?w|k?c(?:oun)?ts"
+    r"|bpm|dpi)\b",
     re.IGNORECASE,
 )
-_TITLE = frozenset(
-    """dr drs doctor mr mrs ms miss mister mx prof professor sir dame herr frau fr hr dra sra srta
-    señor señora senor senora monsieur madame mme mlle dott dottssa ing rev father sister nurse consultant
-    surgeon registrar pgy""".split()
-)
-# What comes before a person in running text; weaker than a title: a listed word needs a name's look.
-_CUE = frozenset(
-    """by operator tech technologist technician radiographer sonographer physician provider performed
-    name patient pat named called signed author reader referrer requested attn attention told asked ask spouse
-    husband wife mother father son daughter brother sister kin per cc von bei durch arzt durchgeführt
-    par por da dal porte""".split()
-)
-_SPEECH = frozenset(
-    """said says reports reported states stated denies denied complains complained presents presented called
-    phoned requested requests agreed performed dictated signed notified informed advised recommends""".split()
-)
-_EPONYM_NOUN = frozenset(
-    """disease diseases syndrome sign signs cyst cysts fracture fractures view views lymphoma sarcoma palsy
-    procedure operation shunt catheter method maneuver manoeuvre test score scale index grade classification type
-    line lines node nodes nodule nodules lesion deformity contracture hernia aneurysm ligament duct fascia
-    foramen canal ring tube drain plate nail wire prosthesis arthroplasty osteotomy angle ratio projection position
-    stain anaemia anemia chorea dementia thyroiditis tumor tumour carcinoma ulcer esophagus oesophagus diverticulum
-    triad law space pouch ganglion body bodies cell cells muscle tendon nerve artery vein valve cannula
-    disorder phenomenon reflex reaction staging pancreatitis arthritis vasculitis malformation encephalopathy
-    morbus maladie krankheit erkrankung morbo enfermedad""".split()
-)
+_LIGHT = re.compile(r"[\s.,:;=^_/-]{0,4}")
+_BESIDE = re.compile(r"[ ^_,-]{1,2}|\. ?")
+_SENTENCE = re.compile(r"(?:.*[.!?;(\n]\s*)?", re.DOTALL)
+_LONGEST_HAN = 6
+
+GONE, NAME = 1, 2
+"""How a character was struck: as part of an identifier, or of a name."""
+
+
+class Style(NamedTuple):
+    """What kind of text it is: its case says something or not, it is a descriptor or prose."""
+
+    descriptor: bool
+    numbers: bool
+    quiet: bool
+    loud: bool
+
+    @classmethod
+    def of(cls, text: str, descriptor: bool, numbers: bool) -> Style:
+        """`numbers`: bare numbers are technical in this attribute."""
+        return cls(descriptor, numbers, text.lower() == text, text.upper() == text)
 
 
 class Word(NamedTuple):
-    """A run of letters and digits with its place and whether it was struck out already."""
+    """Letters and digits with their place, folded, and how they were struck (0 if not)."""
 
     start: int
     end: int
     text: str
-    gone: bool
-
-    @property
-    def folded(self) -> str:
-        return fold(self.text)
+    folded: str
+    struck: int
 
 
 def split(text: str, struck: bytearray) -> list[Word]:
-    """The words of `text`, possessives whole; `struck` marks characters that go."""
+    """The words of `text`, possessives whole, Chinese and Japanese cut at known words."""
     return [
-        Word(m.start(), m.end(), m[0], any(struck[m.start() : m.end()]))
-        for m in _ATOM.finditer(text)
+        Word(start, end, word, fold(_POSSESSIVE.sub("", word)), max(struck[start:end]))
+        for match in _ATOM.finditer(text)
+        for start, end, word in _segments(match.start(), match[0])
     ]
 
 
-def stays(words: list[Word], at: int, text: str, strict: bool) -> bool:
-    """True if the word at index `at` may stay.
+def _segments(start: int, atom: str) -> Iterator[tuple[int, int, str]]:
+    if not _HAN.search(atom):
+        yield start, start + len(atom), atom
+        return
+    at = begun = 0
+    while at < len(atom):
+        size = next(
+            (n for n in range(_LONGEST_HAN, 0, -1) if vocabulary.knows(fold(atom[at : at + n]))), 0
+        )
+        if size and at > begun:
+            yield start + begun, start + at, atom[begun:at]
+        if size:
+            yield start + at, start + min(at + size, len(atom)), atom[at : at + size]
+            begun = at + size
+        at += size or 1
+    if begun < len(atom):
+        yield start + begun, start + len(atom), atom[begun:]
 
-    `strict`: a short descriptor, where a bare family name is likelier than prose.
-    """
+
+def stays(words: list[Word], at: int, text: str, style: Style) -> bool:
+    """True if the word at index `at` may stay."""
     word = words[at]
     if word.text.isdigit():
-        return _number_stays(word, text)
+        return style.numbers or _number_stays(word, text)
     pieces = _PIECE.findall(word.text)
     if len(pieces) > 1 and any(p.isdigit() for p in pieces):
-        return _code_stays(pieces, word.text)
-    return _letters_stay(words, at, text, strict)
+        return _code_stays(pieces)
+    if len(word.folded) == 1 and word.folded.isascii():
+        return not (word.text.isupper() and _beside_name(words, at, text))
+    if not _known(word):
+        return _acronym(word) and not _titled(words, at, text)
+    if vocabulary.certain(word.folded):
+        return True
+    return not _is_name(words, at, text, style)
 
 
 def _number_stays(word: Word, text: str) -> bool:
@@ -85,112 +105,116 @@ def _number_stays(word: Word, text: str) -> bool:
     size = len(word.text)
     if size < 5:
         return True
-    before, after = text[word.start - 1 : word.start], text[word.end : word.end + 2]
-    if before in (".", ",") and text[word.start - 2 : word.start - 1].isdigit():
-        return True
-    if re.match(r"[.,]\d", after):
-        return size < 7
-    return bool(_UNIT.match(text, word.end)) and size < 7
+    decimal = text[word.start - 2 : word.start - 1].isdigit() and text[word.start - 1] in ".,"
+    whole = re.match(r"[.,]\d", text[word.end : word.end + 2]) is not None
+    return decimal or (size < 7 and (whole or _UNIT.match(text, word.end) is not None))
 
 
-def _code_stays(pieces: list[str], word: str) -> bool:
+def _code_stays(pieces: list[str]) -> bool:
     """Letters with few digits are technical when the letters are short or known."""
-    if any(len(p) > 4 for p in pieces if p.isdigit()) or sum(c.isdigit() for c in word) > 5:
+    counts = [len(p) for p in pieces if p.isdigit()]
+    if max(counts) > 4 or sum(counts) > 6:
         return False
-    letters = [p for p in pieces if not p.isdigit()]
-    return all(len(p) <= 3 or _known(p) for p in letters)
+    return all(len(p) <= 3 or _parts_known(p) for p in pieces if not p.isdigit())
 
 
-def _known(word: str) -> bool:
-    folded = fold(word)
-    if vocabulary.knows(folded):
+def _known(word: Word) -> bool:
+    if vocabulary.knows(word.folded):
+        return True
+    bare = _ELISION.sub("", word.text)
+    return _parts_known(bare) if bare != word.text else _parts_known(word.text)
+
+
+def _parts_known(word: str) -> bool:
+    """True for a listed word, or several written as one with inner capitals."""
+    if vocabulary.knows(fold(word)):
         return True
     parts = _CAMEL.findall(word)
-    if len(parts) > 1 and "".join(parts) == word:
-        return all(vocabulary.knows(fold(p)) for p in parts)
-    return False
+    return (
+        len(parts) > 1
+        and "".join(parts) == word
+        and all(len(p) > 1 and vocabulary.knows(fold(p)) for p in parts)
+    )
 
 
-def _letters_stay(words: list[Word], at: int, text: str, strict: bool) -> bool:
-    word = words[at]
-    base = re.sub(r"['’]s?$", "", word.text)
-    folded = fold(base)
-    if len(folded) == 1:
-        return not (base.isupper() and _beside_struck(words, at, text))
-    if not _known(base):
-        return _acronym(base, folded)
-    if vocabulary.certain(folded) or folded not in _ambiguous():
-        return True
-    return _common_word(words, at, text, strict)
-
-
-def _ambiguous() -> frozenset[str]:
-    return vocabulary.names() | vocabulary.eponyms()
-
-
-def _acronym(word: str, folded: str) -> bool:
+def _acronym(word: Word) -> bool:
     """Unknown letters that no name is made of: short ones, and those without a vowel."""
-    if folded in vocabulary.names():
+    folded = word.folded
+    if not folded.isascii() or not folded.isalpha() or folded in vocabulary.names():
         return False
-    if len(folded) <= 2 or (len(folded) <= 6 and folded.isascii() and not _VOWEL.search(folded)):
+    if len(folded) <= 2 or (len(folded) <= 6 and not _VOWEL.search(folded)):
         return True
-    return len(folded) == 3 and (word.isupper() or word.islower())
+    return len(folded) == 3 and (word.text.isupper() or word.text.islower())
 
 
-def _common_word(words: list[Word], at: int, text: str, strict: bool) -> bool:
-    """A listed word that is also a name goes where a name is expected."""
+def _is_name(words: list[Word], at: int, text: str, style: Style) -> bool:
+    """True where a listed word is a person's name after all."""
     word = words[at]
-    folded = fold(re.sub(r"['’]s?$", "", word.text))
-    before = words[at - 1] if at else None
-    after = words[at + 1] if at + 1 < len(words) else None
-    named = word.text[:1].isupper()
-    if (
-        before is not None
-        and not before.gone
-        and before.folded in _TITLE
-        and _close(before, word, text)
-    ):
-        return not named
-    if folded in vocabulary.eponyms() and _medical(words, at):
-        return True
-    if not named:
-        return True
-    if _beside_struck(words, at, text):
-        return vocabulary.certain(folded)
-    if before is not None and before.folded in _CUE and _close(before, word, text):
+    capital = word.text[0].isupper() or style.quiet
+    if _titled(words, at, text):
+        return capital and (word.folded not in vocabulary.sure() or _common(word.folded))
+    if not _common(word.folded) or _medical(words, at) or not capital:
         return False
-    if after is not None and after.folded in _SPEECH and _close(word, after, text):
+    if _after_person(words, at, text) or _before_speech(words, at, text):
+        return word.folded in vocabulary.names()
+    if _beside_name(words, at, text):
+        return True
+    if word.folded not in vocabulary.names() or word.folded in vocabulary.sure() or style.quiet:
         return False
-    if folded in vocabulary.eponyms():
-        return folded not in vocabulary.names()
-    if strict:
-        return folded in vocabulary.sure()
-    return folded in vocabulary.sure() or _starts(word, text) or word.text.isupper()
+    if style.descriptor:
+        return True
+    return not style.loud and _SENTENCE.fullmatch(text[: word.start]) is None
+
+
+def _common(folded: str) -> bool:
+    return folded in vocabulary.names() or folded in vocabulary.eponyms()
 
 
 def _medical(words: list[Word], at: int) -> bool:
-    """An eponym has its noun within the next two words, or is a possessive before a known word."""
-    near = [w.folded for w in words[at + 1 : at + 3]] + [
-        w.folded for w in words[max(0, at - 1) : at]
-    ]
-    return any(n in _EPONYM_NOUN for n in near)
+    """An eponym has its noun within the next two words, or just before."""
+    near = words[max(0, at - 1) : at] + words[at + 1 : at + 3]
+    return any(w.folded in vocabulary.cue("noun") and not w.struck for w in near)
 
 
-def _close(left: Word, right: Word, text: str) -> bool:
-    """Nothing but blanks and light punctuation between two words."""
-    return bool(re.fullmatch(r"[\s.,:;=^_/-]{0,4}", text[left.end : right.start]))
+def _titled(words: list[Word], at: int, text: str) -> bool:
+    return _follows(words, at, text, "title")
 
 
-def _beside_struck(words: list[Word], at: int, text: str) -> bool:
-    word = words[at]
-    for other in words[max(0, at - 1) : at] + words[at + 1 : at + 2]:
-        left, right = (other, word) if other.start < word.start else (word, other)
-        gap = text[left.end : right.start]
-        if other.gone and not other.text[:1].isdigit() and re.fullmatch(r"[\s.^_,-]{1,2}", gap):
-            return True
+def _after_person(words: list[Word], at: int, text: str) -> bool:
+    if _follows(words, at, text, "person"):
+        return True
+    ends = at + 1 == len(words) or words[at + 1].struck == NAME
+    return ends and at > 0 and words[at - 1].folded in ("for", "für", "pour", "para", "per")
+
+
+def _follows(words: list[Word], at: int, text: str, section: str) -> bool:
+    if not at or words[at - 1].struck:
+        return False
+    before = words[at - 1]
+    gap = text[before.end : words[at].start]
+    return before.folded in vocabulary.cue(section) and _LIGHT.fullmatch(gap) is not None
+
+
+def _before_speech(words: list[Word], at: int, text: str) -> bool:
+    if at + 1 == len(words) or words[at + 1].struck:
+        return False
+    after = words[at + 1]
+    return after.folded in vocabulary.cue("speech") and text[words[at].end : after.start] == " "
+
+
+def _beside_name(words: list[Word], at: int, text: str) -> bool:
+    """True next to a word that was struck as a name."""
+    for left, right in ((at - 1, at), (at, at + 1)):
+        if 0 <= left and right < len(words) and NAME in (words[left].struck, words[right].struck):
+            if _BESIDE.fullmatch(text[words[left].end : words[right].start]):
+                return True
     return False
 
 
-def _starts(word: Word, text: str) -> bool:
-    """True at the start of the text or of a sentence."""
-    return bool(re.fullmatch(r"|.*[.!?:;(\n]\s*", text[: word.start], re.DOTALL))
+def titles(words: list[Word], text: str) -> Iterator[Word]:
+    """Titles whose name was struck: they go with it."""
+    for left, right in zip(words, words[1:], strict=False):
+        named = right.struck == NAME and not left.struck
+        if named and left.folded in vocabulary.cue("title"):
+            if _LIGHT.fullmatch(text[left.end : right.start]):
+                yield left
