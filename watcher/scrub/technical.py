@@ -7,46 +7,56 @@ and this patient's own values go, and of the words that no list knows those that
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from watcher.scrub import dates
 from watcher.scrub.folding import fold
 from watcher.scrub.identity import Identity
-from watcher.scrub.text import known, patterns, rebuild, vocabulary, words
+from watcher.scrub.text import known, patterns, vocabulary
 
 _LONGEST_NUMBER = 7
 _LONGEST_CAPITALS = 8
+_WORD = re.compile(r"[^\W_]+")
 _SETTING = re.compile(r"\s?[=:]")
 
 
 def clean_technical(value: str, identity: Identity) -> str:
     """`value` without what identifies; unchanged if nothing does."""
-    struck = bytearray(len(value))
-    for spelled in dates.find(value):
-        rebuild.strike(struck, spelled.start, spelled.end)
-    for start, end in patterns.find(value):
-        rebuild.strike(struck, start, end)
-    for start, end, word in known.find(value, identity.spellings):
-        if not _is_common(word, value[start:end]):
-            rebuild.strike(struck, start, end)
-    for each in words.split(value, struck):
-        if not each.gone and _looks_like_a_name(each, value):
-            rebuild.strike(struck, each.start, each.end)
-    return rebuild.rebuild(value, struck) if any(struck) else value
+    spans = [(spelled.start, spelled.end) for spelled in dates.find(value)]
+    spans += patterns.find(value)
+    spans += [
+        (start, end)
+        for start, end, name in known.find(value, identity.spellings)
+        if not _is_common(name, value[start:end])
+    ]
+    spans += [
+        word.span()
+        for word in _WORD.finditer(value)
+        if _looks_like_a_name(word[0], value[word.end() :])
+    ]
+    return _without(value, spans) if spans else value
 
 
-def _is_common(word: str, found: str) -> bool:
+def _without(value: str, spans: Sequence[tuple[int, int]]) -> str:
+    gone = {place for start, end in spans for place in range(start, end)}
+    kept = "".join(letter for place, letter in enumerate(value) if place not in gone)
+    return " ".join(kept.split()) if any(letter.isalnum() for letter in kept) else ""
+
+
+def _is_common(name: str, found: str) -> bool:
     """Whether a hit among this patient's values is too common to mean the patient."""
-    if word:
-        return vocabulary.certain(word)
+    if name:
+        return vocabulary.certain(name)
     return sum(letter.isalnum() for letter in found) < 4
 
 
-def _looks_like_a_name(word: words.Word, text: str) -> bool:
-    folded = fold(word.text)
-    if any(letter.isdigit() for letter in folded):
-        return sum(letter.isdigit() for letter in folded) > _LONGEST_NUMBER
-    if len(folded) < 4 or vocabulary.knows(folded) or _SETTING.match(text, word.end):
+def _looks_like_a_name(word: str, rest: str) -> bool:
+    folded = fold(word)
+    digits = sum(letter.isdigit() for letter in folded)
+    if digits:
+        return digits > _LONGEST_NUMBER
+    if len(folded) < 4 or vocabulary.knows(folded) or _SETTING.match(rest):
         return False
     if folded in vocabulary.names():
         return True
-    return not (word.text.isupper() and len(folded) <= _LONGEST_CAPITALS)
+    return not (word.isupper() and len(folded) <= _LONGEST_CAPITALS)
