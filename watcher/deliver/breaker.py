@@ -90,9 +90,8 @@ class Breaker:
     def load(cls, text: str | None) -> Self:
         """From `dump`; a text that is not one gives a fresh state."""
         try:
-            values = json.loads(text or "{}")
-            values["failed"] = tuple(values.get("failed", ()))
-            made = cls(**values)
+            values = dict(json.loads(text or "{}"))
+            made = cls(**values | {"failed": tuple(values.get("failed", ()))})
             made.room(0.0, 1)
         except (ValueError, TypeError):
             return cls()
