@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from watcher.dicom import charset
 from watcher.dicom.part10 import Part10
+from watcher.scrub.cleaner import HeaderCleaner
 from watcher.scrub.elements import TEXT_VRS, text
 from watcher.scrub.header import Treated
 from watcher.scrub.nested import Element
 from watcher.scrub.private import PrivateRules
-from watcher.scrub.scrubber import Scrubber
 
 _LONGEST = 120
 
@@ -33,7 +33,7 @@ class Row:
     after: str = ""
 
 
-def explain(scrubber: Scrubber, part: Part10, values: bool = False) -> Iterator[Row]:
+def explain(cleaner: HeaderCleaner, part: Part10, values: bool = False) -> Iterator[Row]:
     """One row for each element of the header, in file order, a sequence after its items.
 
     Private Creators have no rows: they stay where an element of theirs does.
@@ -41,7 +41,7 @@ def explain(scrubber: Scrubber, part: Part10, values: bool = False) -> Iterator[
     Raises RefusedError(MISSING_ATTRIBUTE) for a file without one of its UIDs. The pixels and
     group 0002, which is always written anew, have no rows.
     """
-    for treated in scrubber.explain(part):
+    for treated in cleaner.explain(part):
         if PrivateRules.is_creator(treated.before.tag):
             continue
         yield Row(

@@ -11,6 +11,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 
+from watcher.scrub.patient import Subject
 from watcher.scrub.pseudonyms import Pseudonyms, move
 
 Function = Callable[[str, str, str], str | bytes]
@@ -63,27 +64,22 @@ _DUMMY = "ANONYMIZED"
 
 
 class Functions:
-    """The functions for one file of one patient, whom `patient` tells apart.
-
-    `own_id` is the Patient ID as the file has it, "" where it has none.
-    """
+    """The functions for one file."""
 
     def __init__(
         self,
         names: Pseudonyms,
-        patient: str,
-        own_id: str,
+        subject: Subject,
         clean_text: TextCleaner,
         technical: Callable[[str], str],
     ) -> None:
         self._names = names
-        self._patient = patient
-        self._own_id = own_id
+        self._subject = subject
         self._clean_text = clean_text
         self._technical = technical
         self._uids: dict[str, str] = {}
         self._texts: dict[tuple[str, str], str] = {}
-        self.shift_days = names.shift_days(patient)
+        self.shift_days = names.shift_days(subject.patient)
 
     def table(self) -> Mapping[str, Function]:
         """By the names that recipes use."""
@@ -113,12 +109,14 @@ class Functions:
         """The pseudonym of the patient, or of the other patient whose ID this is."""
         del vr, keyword
         bare = text.strip(" \0")
-        return self._names.patient_id(self._patient if bare == self._own_id else bare)
+        return self._names.patient_id(
+            self._subject.patient if bare == self._subject.patient_id else bare
+        )
 
     def patient_name(self, text: str, vr: str, keyword: str) -> str:
         """The pseudonym again, so that viewers which show only the name stay usable."""
         del text, vr, keyword
-        return self._names.patient_id(self._patient)
+        return self._names.patient_id(self._subject.patient)
 
     def accession_number(self, text: str, vr: str, keyword: str) -> str:
         """The pseudonym of an Accession Number, or empty."""

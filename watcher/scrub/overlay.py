@@ -9,15 +9,22 @@ from watcher.dicom.names import DataElement
 from watcher.errors import ConfigError
 from watcher.scrub.lines import Line
 
+# SOP Class, SOP Instance, Study and Series Instance UID
+_REQUIRED = (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)
+
 
 def lay_over(
     base: Sequence[Line], site: Sequence[Line], allowed: Collection[str]
 ) -> tuple[tuple[Line, ...], tuple[str, ...]]:
     """The merged lines, and the fields in which they clean less than the base.
 
-    Raises ConfigError where such a field is not among those `allowed`, and where one that is
-    allowed is not loosened at all: a permission nobody needs is a mistake or a trap.
+    Raises ConfigError where such a field is not among those `allowed`, where one that is allowed is
+    not loosened at all (a permission nobody needs is a mistake or a trap), and where a line would
+    take away a UID that every Instance needs.
     """
+    broken = [line.field for line in site if _breaks(line)]
+    if broken:
+        raise ConfigError(f"scrub.recipe takes away what every image needs: {', '.join(broken)}")
     loosened = tuple(dict.fromkeys(line.field for line in site if _is_looser(line, base)))
     refused = [field for field in loosened if field not in allowed]
     if refused:
@@ -27,6 +34,13 @@ def lay_over(
         raise ConfigError(f"scrub.loosened names what is not loosened: {', '.join(needless)}")
     kept = [line for line in base if not any(_covers(ours, line) for ours in site)]
     return (*kept, *site), loosened
+
+
+def _breaks(line: Line) -> bool:
+    """Whether a line takes away one of the UIDs without which nothing can be sent or told apart."""
+    if line.action in {"KEEP", "ADD"} or (line.action == "REPLACE" and line.function == "uid"):
+        return line.action == "ADD" and line.tag in _REQUIRED
+    return any(_speaks_of(line, tag) for tag in _REQUIRED)
 
 
 def _is_looser(line: Line, base: Sequence[Line]) -> bool:
@@ -51,12 +65,13 @@ def _same(line: Line, known: Line) -> bool:
 
 def _covers(ours: Line, base: Line) -> bool:
     """Whether a site's line speaks about the same Attribute as a line of the base."""
-    if ours.tag is not None:
-        return ours.tag == base.tag
-    if not ours.is_pattern or base.tag is None:
-        return False
-    element = DataElement(base.tag, dictionary.vr(base.tag), None)
-    return holds(ours.field, element, dictionary.label(base.tag))
+    return base.tag is not None and _speaks_of(ours, base.tag)
+
+
+def _speaks_of(line: Line, tag: int) -> bool:
+    if line.tag is not None or not line.is_pattern:
+        return line.tag == tag
+    return holds(line.field, DataElement(tag, dictionary.vr(tag), None), dictionary.label(tag))
 
 
 def holds(field: str, element: DataElement, path: str) -> bool:

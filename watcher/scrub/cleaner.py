@@ -1,0 +1,110 @@
+"""The header of one customer's files, cleaned by the recipe, the profile and the customer's key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from watcher.dicom import charset, dictionary
+from watcher.dicom.names import UID, Dataset, FileMetaDataset, Tag
+from watcher.dicom.part10 import Part10
+from watcher.options import ScrubOptions
+from watcher.scrub.elements import Clean, Coding
+from watcher.scrub.functions import Functions
+from watcher.scrub.header import Header, Trace, Treated
+from watcher.scrub.identity import Identity
+from watcher.scrub.keys import CustomerKey
+from watcher.scrub.nested import tree
+from watcher.scrub.patient import Subject
+from watcher.scrub.plan import Plan
+from watcher.scrub.private import PrivateRules
+from watcher.scrub.pseudonyms import Pseudonyms
+from watcher.scrub.recipe import Recipe, load_recipe
+from watcher.scrub.record import record
+from watcher.scrub.technical import clean_technical
+from watcher.scrub.text import clean
+
+_CHARACTER_SET, _PATIENT_ID, _ACCESSION = Tag(0x00080005), Tag(0x00100020), Tag(0x00080050)
+
+
+@dataclass(frozen=True, slots=True)
+class CleanHeader:
+    """A clean data set, and who its source was about."""
+
+    dataset: Dataset
+    subject: Subject
+    identity: Identity
+
+
+@dataclass(frozen=True)
+class HeaderCleaner:
+    """Everything about headers that is the same for every file of one customer."""
+
+    options: ScrubOptions
+    recipe: Recipe
+    plan: Plan
+    private: PrivateRules
+    names: Pseudonyms
+
+    @classmethod
+    def load(cls, options: ScrubOptions, key: CustomerKey) -> HeaderCleaner:
+        """Read and prove the recipes. Raises ConfigError."""
+        recipe = load_recipe(options)
+        return cls(
+            options,
+            recipe,
+            Plan(recipe.lines, options),
+            PrivateRules.load(recipe.lines, options.keep_safe_private),
+            Pseudonyms(key),
+        )
+
+    def clean(self, part: Part10, trace: Trace | None = None) -> CleanHeader:
+        """The clean header of a parsed file, which is left as it is.
+
+        Raises RefusedError(MISSING_ATTRIBUTE) without one of the UIDs that every Instance has.
+        """
+        source = tree(part.dataset)
+        subject = Subject.of(source, self.options.issuer_distinguishes)
+        identity = Identity.of(source)
+        coding = Coding(part.dataset)
+        functions = self._functions(subject, identity)
+        header = Header(self.plan, self.private, functions.table(), coding, trace)
+        dataset = self._complete(header.clean(source, charset.codecs(())), coding, subject)
+        dataset.file_meta = FileMetaDataset()  # the source's is not taken over; it is written anew
+        dataset.file_meta.TransferSyntaxUID = UID(part.dataset.file_meta.TransferSyntaxUID)
+        return CleanHeader(dataset, subject, identity)
+
+    def explain(self, part: Part10) -> Sequence[Treated]:
+        """Element by element, in file order, what would be done to a file and by which rule."""
+        rows: list[Treated] = []
+        self.clean(part, rows.append)
+        return rows
+
+    def _functions(self, subject: Subject, identity: Identity) -> Functions:
+        shift = self.names.shift_days(subject.patient) if self.options.dates != "full" else 0
+
+        def clean_text(value: str, keyword: str) -> str:
+            return clean(value, identity, shift, keyword)
+
+        def technical(value: str) -> str:
+            return clean_technical(value, identity)
+
+        return Functions(self.names, subject, clean_text, technical)
+
+    def _complete(self, found: Clean, coding: Coding, subject: Subject) -> Dataset:
+        """What a clean header has besides the source's elements."""
+        for line in self.plan.additions:
+            if line.tag is not None:
+                tag = Tag(line.tag)
+                found[tag] = coding.element(tag, dictionary.vr(line.tag), line.value)
+        # The backend asks for both, also where the source has neither.
+        for tag, vr, pseudonym in (
+            (_PATIENT_ID, "LO", self.names.patient_id(subject.patient)),
+            (_ACCESSION, "SH", self.names.accession_number(f"study\0{subject.study}")),
+        ):
+            if tag not in found or not found[tag].value:
+                found[tag] = coding.element(tag, vr, pseudonym)
+        found |= record(coding, self.options, self.recipe.name, self.names.key_id)
+        if coding.wide:
+            found[_CHARACTER_SET] = coding.element(_CHARACTER_SET, "CS", "ISO_IR 192")
+        return coding.dataset(found)
