@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -55,15 +56,24 @@ def open_frames(part: Part10, limits: Limits) -> Frames | None:
     return NativeFrames(element, layout, syntax == EXPLICIT_BIG)
 
 
-def bands(frames: Frames, index: int, height: int) -> Iterator[NDArray[Any]]:
-    """Frame `index` in bands of `height` rows, from the top; without the whole where possible."""
-    whole = None if isinstance(frames, Banded) else frames.frame(index)
-    for top in range(0, frames.rows, height):
-        bottom = min(top + height, frames.rows)
-        if whole is None and isinstance(frames, Banded):
-            yield frames.band(index, top, bottom)
-        elif whole is not None:
-            yield whole[top:bottom]
+Rows = Callable[[int, int], NDArray[Any]]
+
+
+def open_rows(frames: Frames, index: int) -> Rows:
+    """Frame `index` as a function of (top, bottom) to those rows.
+
+    Native frames read only what is asked for; others are decoded here, once.
+    """
+    if isinstance(frames, Banded):
+        return partial(frames.band, index)
+    whole: NDArray[Any] = frames.frame(index)
+    return lambda top, bottom: whole[top:bottom]
+
+
+def bands(rows: Rows, number: int, height: int) -> Iterator[NDArray[Any]]:
+    """`number` rows from the top, `height` at a time."""
+    for top in range(0, number, height):
+        yield rows(top, min(top + height, number))
 
 
 def masked(frames: Frames, boxes: Sequence[Box]) -> Frames:
@@ -121,7 +131,8 @@ class BandedMaskedFrames(MaskedFrames):
             return rows
         if self._filled[0] != index:
             height = max(1, _BAND_CELLS // (self.columns * self.samples))
-            self._filled = (index, _fill(bands(self._frames, index, height), self.photometric))
+            parts = bands(open_rows(self._frames, index), self.rows, height)
+            self._filled = (index, _fill(parts, self.photometric))
         return self._painted(rows, index, top, self._filled[1])
 
     def _source(self, index: int, top: int, bottom: int) -> NDArray[Any]:

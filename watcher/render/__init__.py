@@ -1,1 +1,5 @@
 """Clean pixels to PNG."""
+
+from watcher.render.image import Rendered, render
+
+__all__ = ["Rendered", "render"]
