@@ -21,7 +21,7 @@ from watcher.scrub.private import PrivateRules
 from watcher.scrub.pseudonyms import Pseudonyms
 from watcher.scrub.recipe import Recipe, load_recipe
 from watcher.scrub.record import record
-from watcher.scrub.technical import clean_technical
+from watcher.scrub.technical import clean_known, clean_technical
 from watcher.scrub.text import clean
 
 _CHARACTER_SET, _PATIENT_ID, _ACCESSION = Tag(0x00080005), Tag(0x00100020), Tag(0x00080050)
@@ -89,7 +89,10 @@ class HeaderCleaner:
         def technical(value: str) -> str:
             return clean_technical(value, identity)
 
-        return Functions(self.names, subject, clean_text, technical)
+        def known(value: str) -> str:
+            return clean_known(value, identity)
+
+        return Functions(self.names, subject, clean_text, technical, known)
 
     def _complete(self, found: Clean, coding: Coding, subject: Subject) -> Dataset:
         """What a clean header has besides the source's elements."""

@@ -30,6 +30,7 @@ NAMES = frozenset(
         "clean_text",
         "clean_or_dummy",
         "clean_technical",
+        "clean_known",
         "dummy",
     }
 )
@@ -63,6 +64,11 @@ _DUMMIES: Mapping[str, str | bytes] = {
 _DUMMY = "ANONYMIZED"
 
 
+def _nothing(text: str) -> str:
+    del text
+    return ""
+
+
 class Functions:
     """The functions for one file."""
 
@@ -71,12 +77,14 @@ class Functions:
         names: Pseudonyms,
         subject: Subject,
         clean_text: TextCleaner,
-        technical: Callable[[str], str],
+        technical: Callable[[str], str] = _nothing,
+        known: Callable[[str], str] = _nothing,
     ) -> None:
         self._names = names
         self._subject = subject
         self._clean_text = clean_text
         self._technical = technical
+        self._known = known
         self._uids: dict[str, str] = {}
         self._texts: dict[tuple[str, str], str] = {}
         self.shift_days = names.shift_days(subject.patient)
@@ -136,9 +144,16 @@ class Functions:
     def clean_technical(self, text: str, vr: str, keyword: str) -> str:
         """A vendor's technical text without what identifies."""
         del keyword
-        if vr in _ONE_VALUE:
-            return self._technical(text.rstrip(" \0"))
-        return _each(text, self._technical)
+        return (
+            self._technical(text.rstrip(" \0"))
+            if vr in _ONE_VALUE
+            else _each(text, self._technical)
+        )
+
+    def clean_known(self, text: str, vr: str, keyword: str) -> str:
+        """A maker's or model's name without this file's own identifying values."""
+        del keyword
+        return self._known(text.rstrip(" \0")) if vr in _ONE_VALUE else _each(text, self._known)
 
     def dummy(self, text: str, vr: str, keyword: str) -> str | bytes:
         """A value that says nothing, valid for the VR; a UID is remapped all the same."""

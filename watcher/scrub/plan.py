@@ -44,7 +44,7 @@ _CLASS_UIDS = frozenset({"SOPClassesInStudy", "SOPClassesSupported"})
 _NUMBERS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 _TEXT = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
-_CODE_MEANING = 0x00080104
+_CODE_MEANING, _CHARACTER_SET = 0x00080104, 0x00080005
 _REPEATING = (0x5000, 0x6000)  # curves and overlays (PS3.5 7.6)
 
 
@@ -126,9 +126,12 @@ class Plan:
             return (Step(REMOVE, "", "overlays and curves"),)
         if not dictionary.vr(tag) or tag & 0xFFFF == 0:
             return (Step(REMOVE, "", "not in the dictionary"),)
-        for kind, act in (("remove", REMOVE), ("keep", KEEP), ("binary", KEEP)):
-            if tag in _unlisted_tags(kind):
-                return (Step(act, "", f"unlisted: {kind}"),)
+        if tag in _unlisted_tags("remove"):
+            return (Step(REMOVE, "", "unlisted: remove"),)
+        if tag in _unlisted_tags("binary") or tag == _CHARACTER_SET:
+            return (Step(KEEP, "", "unlisted: keep"),)
+        if tag in _unlisted_tags("keep"):
+            return (Step(FUNCTION, "clean_known", "unlisted: keep"),)
         return (self._by_vr(tag, vr),)
 
     def _by_vr(self, tag: int, vr: str) -> Step:

@@ -1,8 +1,4 @@
-"""Text of vendors' private elements: it speaks of machines, so unknown words are mostly settings.
-
-Stricter than keeping it, looser than the cleaning of what people type: identifiers by their form
-and this patient's own values go, and of the words that no list knows those that look like a name.
-"""
+"""Text that speaks of machines: stricter than keeping it, looser than cleaning what people type."""
 
 from __future__ import annotations
 
@@ -20,21 +16,35 @@ _WORD = re.compile(r"[^\W_]+")
 _SETTING = re.compile(r"\s?[=:]")
 
 
+def clean_known(value: str, identity: Identity) -> str:
+    """`value` without this file's own identifying values: for the names of makers and models."""
+    spans = _known(value, identity)
+    return _without(value, spans) if spans else value
+
+
 def clean_technical(value: str, identity: Identity) -> str:
-    """`value` without what identifies; unchanged if nothing does."""
+    """`value` without what identifies, for text of vendors' private elements.
+
+    Identifiers by their form and this file's own values go, and of the words that no list knows
+    those that look like a name: unknown words are mostly settings here.
+    """
     spans = [(spelled.start, spelled.end) for spelled in dates.find(value)]
     spans += patterns.find(value)
-    spans += [
-        (start, end)
-        for start, end, name in known.find(value, identity.spellings)
-        if not _is_common(name, value[start:end])
-    ]
+    spans += _known(value, identity)
     spans += [
         word.span()
         for word in _WORD.finditer(value)
         if _looks_like_a_name(word[0], value[word.end() :])
     ]
     return _without(value, spans) if spans else value
+
+
+def _known(value: str, identity: Identity) -> list[tuple[int, int]]:
+    return [
+        (start, end)
+        for start, end, name in known.find(value, identity.spellings)
+        if not _is_common(name, value[start:end])
+    ]
 
 
 def _without(value: str, spans: Sequence[tuple[int, int]]) -> str:
