@@ -1,1 +1,1 @@
-"""Logs, metrics and the status of the house."""
+"""What the operator sees of the work: the log and the numbers."""
