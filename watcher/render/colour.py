@@ -44,7 +44,8 @@ def _eight(rows: NDArray[Any], bits_stored: int) -> NDArray[Any]:
 @lru_cache(maxsize=4)
 def _scale(bits_stored: int) -> NDArray[Any]:
     values = np.arange(1 << 16) * (255.0 / ((1 << bits_stored) - 1))
-    return np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
+    table: NDArray[Any] = np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
+    return table
 
 
 def _rounded(values: NDArray[Any]) -> NDArray[Any]:
