@@ -108,6 +108,30 @@ class PixelOptions(Options):
 
     recipe: Path | None = None
     """A site's own device regions, in deid's recipe language."""
+    markers: tuple[str, ...] = (
+        *(
+            "L",
+            "R",
+            "LT",
+            "RT",
+            "LEFT",
+            "RIGHT",
+            "A",
+            "P",
+            "H",
+            "F",
+            "AP",
+            "PA",
+            "LAT",
+            "MLO",
+            "CC",
+        ),
+        *("ERECT", "SUPINE", "PRONE", "UPRIGHT", "PORTABLE", "SITTING"),
+        *("KV", "KVP", "MA", "MAS", "MM", "CM", "MHZ", "HZ", "DB", "FPS"),
+    )
+    """Words that may stay in a picture when they are read with certainty; [] keeps none."""
+    full_readings: int = Field(8, ge=1)
+    """How many frames of one Instance are read by the slow reader too; all are by the fast one."""
 
 
 class RenderOptions(Options):
@@ -233,3 +257,9 @@ class LogOptions(Options):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe line that is written."""
+    file_bytes: int = Field(64 << 20, ge=1 << 16)
+    """Bytes of one log file; then it is put aside and a new one is begun."""
+    files: int = Field(10, ge=1, le=1000)
+    """How many log files put aside are kept."""
+    console: bool = True
+    """Also write readable lines to the terminal (standard error)."""
