@@ -103,32 +103,18 @@ class ScrubOptions(Options):
     """Patient IDs of different issuers are different patients, even within one customer."""
 
 
+_SIDES = ("L", "R", "LT", "RT", "LEFT", "RIGHT", "A", "P", "H", "F")
+_VIEWS = ("AP", "PA", "LAT", "MLO", "CC", "LCC", "RCC", "LMLO", "RMLO")
+_POSITIONS = ("ERECT", "UPRIGHT", "SUPINE", "PRONE", "SITTING", "PORTABLE")
+_UNITS = ("KV", "KVP", "MA", "MAS", "MM", "CM", "HZ", "MHZ", "DB", "FPS")
+
+
 class PixelOptions(Options):
     """`[pixels]`: burned-in text, what is read, what may stay."""
 
     recipe: Path | None = None
     """A site's own device regions, in deid's recipe language."""
-    markers: tuple[str, ...] = (
-        *(
-            "L",
-            "R",
-            "LT",
-            "RT",
-            "LEFT",
-            "RIGHT",
-            "A",
-            "P",
-            "H",
-            "F",
-            "AP",
-            "PA",
-            "LAT",
-            "MLO",
-            "CC",
-        ),
-        *("ERECT", "SUPINE", "PRONE", "UPRIGHT", "PORTABLE", "SITTING"),
-        *("KV", "KVP", "MA", "MAS", "MM", "CM", "MHZ", "HZ", "DB", "FPS"),
-    )
+    markers: tuple[str, ...] = _SIDES + _VIEWS + _POSITIONS + _UNITS
     """Words that may stay in a picture when they are read with certainty; [] keeps none."""
     full_readings: int = Field(8, ge=1)
     """How many frames of one Instance are read by the slow reader too; all are by the fast one."""

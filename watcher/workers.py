@@ -18,6 +18,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from watcher.job import Job
 from watcher.model import Deferred, Outcome, Reason
+from watcher.observe.capture import quiet_worker
 from watcher.options import PixelOptions, ScrubOptions, WorkerOptions
 
 # All that a worker needs of the environment; above all, no upload secret.
@@ -26,6 +27,7 @@ _ENVIRONMENT = frozenset({"PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "VIR
 
 def _start(memory: int) -> None:
     """Make a worker harmless: no secrets, no terminal, low priority, a bounded memory."""
+    quiet_worker()
     for name in [name for name in os.environ if name not in _ENVIRONMENT]:
         del os.environ[name]
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""An edge box in a temporary folder: settings, the real `watcher` processes, and what is on disk."""
+"""An edge box in a temporary folder: its settings, real `watcher` processes, what is on disk."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Box:
         path.write_text(
             "[intake]\nscan_every = 0.5\nquiet_without_close = 0.2\n"
             f'[deliver]\nurl = "{self.backend}"\nretry_first = 0.05\nretry_longest = 0.5\n'
-            "breaker_rest = 0.1\n"
+            "breaker_rest = 0.1\nconcurrency = 1\n"
             "[disk]\nstop_below = 0\nresume_above = 0\nballast = 0\n"
             f"[workers]\nprocesses = 1\n{self.more}",
             encoding="utf-8",
@@ -91,7 +91,9 @@ class Box:
     def reasons(self) -> Counter[str]:
         """How many files are there for which reason."""
         with self.ledger() as db:
-            return Counter(r for (r,) in db.execute("SELECT reason FROM instances WHERE reason<>''"))
+            return Counter(
+                r for (r,) in db.execute("SELECT reason FROM instances WHERE reason<>''")
+            )
 
     def dropped(self) -> list[Path]:
         """What still lies in the drop folder."""

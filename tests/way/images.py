@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
+from pydicom.uid import UID
 
 CANARIES = ("Zyxcanary", "Qwvcanary", "CANARYMRN77", "CANARYACC88", "Xanthecanary")
 """Names, ids and free text planted in every file; none may be seen outside the drop folder,
@@ -17,7 +18,7 @@ def ct(number: int) -> Dataset:
     """A small CT slice of a made-up patient; equal numbers give equal Instances."""
     dataset = dcmread(str(get_testdata_file("CT_small.dcm")))
     uid = f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, str(number)).int}"
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(uid)
     dataset.PatientName = "Zyxcanary^Qwvcanary"
     dataset.PatientID = "CANARYMRN77"
     dataset.AccessionNumber = "CANARYACC88"

@@ -10,6 +10,7 @@ import pytest
 from tests.way.box import Box
 from tests.way.images import ct, drop
 from watcher.receiver.app import Running
+from watcher.receiver.faults import Fault, Faults, Kind
 
 STEPS = [
     "watcher.store.ledger:Ledger.admit",
@@ -29,9 +30,10 @@ STEPS = [
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.split(":")[1])
 async def test_a_kill_at_this_step_loses_nothing_and_sends_nothing_twice(
-    box: Box, backend: Running, step: str, when: str
+    box: Box, backend: Running, faults: Faults, step: str, when: str
 ) -> None:
     """Four images, one of them twice, and one without a UID; killed once, then started again."""
+    faults.script.append(Fault(Kind.DELAY, 2.0))  # so that the next ones travel together
     for number in range(4):
         drop(ct(number), box.drop / "north" / "sub", f"{number}.dcm")
     drop(ct(3), box.drop / "north", "again.dcm")

@@ -36,19 +36,19 @@ def run(settings: Settings, drain: bool, patience: float) -> None:
 
 
 async def _run(settings: Settings, drain: float | None) -> int:
+    # Closed only after a good end: whatever else ends this process is told by type and place.
     log = Log.open(settings.state / "log", settings.log)
-    try:
-        gateway = Gateway(settings, log)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, gateway.stop)
-        return await gateway.run(
-            ready=lambda backend: _greet(settings, backend),
-            drain=drain,
-            tell=_Meter() if drain is not None else lambda _: None,
-        )
-    finally:
-        log.close()
+    gateway = Gateway(settings, log)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, gateway.stop)
+    left = await gateway.run(
+        ready=lambda backend: _greet(settings, backend),
+        drain=drain,
+        tell=_Meter() if drain is not None else lambda _: None,
+    )
+    log.close()
+    return left
 
 
 def _greet(settings: Settings, backend: str) -> None:
