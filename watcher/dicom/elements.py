@@ -7,6 +7,7 @@ may hold implicit elements and items, and UN of undefined length is a sequence.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from struct import Struct
 from typing import NamedTuple
@@ -81,6 +82,7 @@ class Grammar:
         self._eof = len(data)
         self._limits = limits
         self._count = 0
+        self._bounded = 0  # containers of defined length around the place we are at
         self.fragments: list[tuple[int, int]] = []
 
     def top(self, start: int, coding: Coding) -> tuple[list[Element], int]:
@@ -137,7 +139,7 @@ class Grammar:
         # In big endian a lone zero is the first half of the next group, not padding.
         if depth == 0 and coding.little and self._zeros(pos):
             return pos
-        raise self._short(end)
+        raise self._short()
 
     def _header(self, pos: int, end: int, coding: Coding) -> tuple[int, bytes, int, int]:
         """Tag, VR (empty when implicit), start of value, length (PS3.5 7.1.2, 7.1.3)."""
@@ -147,7 +149,7 @@ class Grammar:
             tag = group << 16 | element
             if vr in LONG_VRS:
                 if end - pos < 12:
-                    raise self._short(end)
+                    raise self._short()
                 return tag, vr, pos + 12, headers.long.unpack_from(self._data, pos + 8)[0]
             if b"AA" <= vr <= b"ZZ":
                 return tag, vr, pos + 8, length
@@ -171,7 +173,7 @@ class Grammar:
         so that the limits hold whatever a dictionary says, and left alone where it is none.
         """
         if vr == b"SQ":
-            self._items(value, after, coding, depth + 1)
+            self._within(self._items, value, after, coding, depth + 1)
             return
         if vr not in (b"", b"UN") or after - value < 8:
             return
@@ -180,7 +182,7 @@ class Grammar:
             return
         before = self._count
         try:
-            self._items(value, after, coding, depth + 1)
+            self._within(self._items, value, after, coding, depth + 1)
         except DeferredError:
             self._count = before
         except RefusedError as error:
@@ -207,12 +209,27 @@ class Grammar:
             if length == UNDEFINED:
                 pos = self._dataset(body, end, inner, depth, delimited=True)
             elif body + length > end:
-                raise self._short(end)
+                raise self._short()
             else:
-                pos = self._dataset(body, body + length, inner, depth)
+                pos = self._within(self._dataset, body, body + length, inner, depth)
         if pos == end and not delimited:
             return pos
-        raise self._short(end)
+        raise self._short()
+
+    def _within(
+        self,
+        walk: Callable[[int, int, Coding, int], int],
+        start: int,
+        end: int,
+        coding: Coding,
+        depth: int,
+    ) -> int:
+        """Walk a container of defined length, which lies in the buffer with all of it."""
+        self._bounded += 1
+        try:
+            return walk(start, end, coding, depth)
+        finally:
+            self._bounded -= 1
 
     def _fragments(
         self, pos: int, end: int, coding: Coding, into: list[tuple[int, int]] | None
@@ -228,11 +245,11 @@ class Grammar:
                 raise corrupt("fragments")
             self._add()
             if body + length > end:
-                raise self._short(end)
+                raise self._short()
             if into is not None:
                 into.append((body, body + length))
             pos = body + length
-        raise self._short(end)
+        raise self._short()
 
     def _delimiter(self, tag: int, pos: int, end: int, delimited: bool) -> Element:
         """The end of an item; a needless delimiter at the very end of a container is let pass."""
@@ -267,11 +284,11 @@ class Grammar:
         descending = bool(found) and found is not None and found[-1].tag >= entry.tag
         if descending or (coding.explicit and not entry.vr):
             return corrupt("element")
-        return self._short(end)
+        return self._short()
 
-    def _short(self, end: int) -> DeferredError | RefusedError:
+    def _short(self) -> DeferredError | RefusedError:
         """A container that ended too early: with the file, or in the middle of it."""
-        return truncated("data set") if end == self._eof else corrupt("length")
+        return corrupt("length") if self._bounded else truncated("data set")
 
     def _zeros(self, pos: int) -> bool:
         """Whether nothing but zeros follows: padding, or space that a writer reserved."""

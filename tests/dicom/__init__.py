@@ -1,0 +1,1 @@
+"""Tests of the door to pydicom: walking, parsing, frames, writing."""
