@@ -25,7 +25,7 @@ def stored_values(cells: NDArray[Any], layout: Layout) -> NDArray[Any]:
     right = layout.bits_allocated - layout.bits_stored
     if not left and not right:
         return values
-    if not layout.signed and not left:
+    if not layout.signed and left == right:
         kept: NDArray[Any] = np.bitwise_and(values, (1 << layout.bits_stored) - 1)
         return kept
     shifted: NDArray[Any] = np.left_shift(values, left)
