@@ -10,7 +10,6 @@ import ssl
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from aiohttp import ClientError, web
 
@@ -39,6 +38,7 @@ class Receiver:
         most: int = 1 << 30,
         inflate: bool = False,
         required: dict[str, str] | None = None,
+        keys: bool = True,
     ) -> None:
         self.shelf = Shelf(store)
         self.faults = faults
@@ -46,6 +46,7 @@ class Receiver:
         self._most = most
         self._inflate = inflate
         self._required = required or {}
+        self._keys = keys
         self._busy: set[str] = set()
         # Our own threads: syncing here must not hold up whoever shares the process.
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="receiver")
@@ -112,7 +113,7 @@ class Receiver:
         if (request.content_length or 0) > self._most:
             raise RejectedError(413, "body: too large")
         given = request.headers.get("Idempotency-Key")
-        if given is None:
+        if given is None or not self._keys:
             return None
         match = _KEY.fullmatch(given)
         if match is None:
@@ -161,14 +162,12 @@ class Receiver:
         return receipt
 
     async def _accept(self, scanner: Scanner, work: Path, key: str | None, sha256: str) -> None:
-        def durably() -> tuple[str, dict[str, Any]]:
+        def durably() -> None:
             body = judge(scanner, work, inflate=self._inflate)
-            return self.shelf.accept(work, key, Receipt(sha256, _OK), body), body
+            self.shelf.accept(work, key, Receipt(sha256, _OK), body)
 
         loop = asyncio.get_running_loop()
-        # Shielded: once it may be durable it must be counted, even if the sender has gone.
-        name, body = await asyncio.shield(loop.run_in_executor(self._threads, durably))
-        self.shelf.count(name, body)
+        await loop.run_in_executor(self._threads, durably)
 
     # -- faults ------------------------------------------------------------------------------
 
@@ -212,23 +211,24 @@ class Receiver:
     async def has(self, request: web.Request) -> web.Response:
         """GET /v1/images/{uid}?frameNumber=N."""
         frame = request.query.get("frameNumber", "0")
-        held = frame.isdigit() and (request.match_info["uid"], int(frame)) in self.shelf.images
+        images = await asyncio.to_thread(lambda: self.shelf.images)
+        held = frame.isdecimal() and (request.match_info["uid"], int(frame)) in images
         return web.json_response(_OK) if held else _problem(404, "not held")
 
     async def index(self, _: web.Request) -> web.Response:
         """GET /: the newest requests, with their images."""
         return web.Response(
-            text=page.render(self.shelf),
+            text=await asyncio.to_thread(page.render, self.shelf),
             content_type="text/html",
             headers={"Content-Security-Policy": page.POLICY},
         )
 
     async def listing(self, _: web.Request) -> web.Response:
         """GET /index.json: how many requests and images are held."""
-        images = self.shelf.images
+        images = await asyncio.to_thread(lambda: self.shelf.images)
         return web.json_response(
             {
-                "requests": len(self.shelf.requests),
+                "requests": len(self.shelf),
                 "images": len(images),
                 "twice": sum(n > 1 for n in images.values()),
             }
@@ -267,14 +267,18 @@ async def start(
     inflate: bool = False,
     most: int = 1 << 30,
     required: dict[str, str] | None = None,
+    keys: bool = True,
     tls: ssl.SSLContext | None = None,
 ) -> Running:
     """Listen. `port` 0 takes a free one; `required` are headers that a request must carry.
 
     A PNG's header and the CRC of its chunks are checked; with `inflate` its pixels as well. `most`
-    is the largest body in bytes. Raises OSError when the port is taken.
+    is the largest body in bytes. Without `keys` it takes no notice of Idempotency-Key, as some
+    backends do. Raises OSError when the port is taken.
     """
-    receiver = Receiver(store, faults or Faults(), inflate=inflate, most=most, required=required)
+    receiver = Receiver(
+        store, faults or Faults(), inflate=inflate, most=most, required=required, keys=keys
+    )
     runner = web.AppRunner(receiver.app(), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, host, port, ssl_context=tls)

@@ -20,11 +20,11 @@ figcaption, small { color: #555; font-size: 12px }
 
 def render(shelf: Shelf) -> str:
     """The newest requests first, each with its images."""
-    newest = [(name, shelf.record(name)) for name in reversed(shelf.requests[-_NEWEST:])]
+    newest = [(name, shelf.record(name)) for name in shelf.requests(_NEWEST)]
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Reference receiver</title>'
         f"<style>{_STYLE}</style><h1>Reference receiver</h1>"
-        f"<p>{len(shelf.images)} images in {len(shelf.requests)} requests. The newest:</p>"
+        f"<p>{len(shelf)} accepted requests. The newest:</p>"
         + "".join(_request(name, record) for name, record in newest)
         + "</html>"
     )

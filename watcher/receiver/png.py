@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,14 +26,14 @@ def check(path: Path, fields: Mapping[str, Any], *, inflate: bool) -> None:
     with path.open("rb") as file:
         if file.read(8) != _SIGNATURE:
             raise BadImageError("data: not a PNG")
-        kind, header = _chunk(file)
-        if kind != b"IHDR" or len(header) != 13:
+        header = bytearray()
+        if _chunk(file, header.extend, most=13) != b"IHDR" or len(header) != 13:
             raise BadImageError("data: no IHDR")
         _compare(header, fields)
         _walk(file, _Pixels(header) if inflate else None)
 
 
-def _compare(header: bytes, fields: Mapping[str, Any]) -> None:
+def _compare(header: bytearray, fields: Mapping[str, Any]) -> None:
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", header)
     samples = {_GREYSCALE: 1, _TRUECOLOUR: 3, _INDEXED: 1}.get(colour)
     said = {
@@ -55,36 +55,39 @@ def _compare(header: bytes, fields: Mapping[str, Any]) -> None:
 
 def _walk(file: BinaryIO, pixels: _Pixels | None) -> None:
     """To IEND, which must be the file's end."""
-    kind = b""
-    while kind != b"IEND":
-        kind, data = _chunk(file)
-        if kind == b"IDAT" and pixels is not None:
-            pixels.take(data)
+    take = pixels.take if pixels is not None else None
+    while _chunk(file, take) != b"IEND":
+        pass
     if file.read(1):
         raise BadImageError("data: something after the PNG's end")
     if pixels is not None:
         pixels.end()
 
 
-def _chunk(file: BinaryIO) -> tuple[bytes, bytes]:
-    """Type and data of the next chunk."""
+def _chunk(file: BinaryIO, take: Callable[[bytes], object] | None, most: int = 1 << 31) -> bytes:
+    """The type of the next chunk; `take` gets its data if it is pixels or the header."""
     head = file.read(8)
-    if len(head) != 8:
+    size, kind = int.from_bytes(head[:4], "big"), head[4:]
+    if len(head) != 8 or size > most:
         raise BadImageError("data: the PNG is cut short")
-    size = int.from_bytes(head[:4], "big")
-    data = file.read(size)
-    sum_ = file.read(4)
-    if len(data) != size or len(sum_) != 4:
-        raise BadImageError("data: the PNG is cut short")
-    if zlib.crc32(data, zlib.crc32(head[4:])) != int.from_bytes(sum_, "big"):
+    sum_ = zlib.crc32(kind)
+    while size:
+        piece = file.read(min(size, _PIECE))
+        if not piece:
+            raise BadImageError("data: the PNG is cut short")
+        size -= len(piece)
+        sum_ = zlib.crc32(piece, sum_)
+        if take is not None and kind in (b"IHDR", b"IDAT"):
+            take(piece)
+    if file.read(4) != sum_.to_bytes(4, "big"):
         raise BadImageError("data: a PNG chunk is damaged")
-    return head[4:], data
+    return kind
 
 
 class _Pixels:
     """Counts inflated bytes against what IHDR promises."""
 
-    def __init__(self, header: bytes) -> None:
+    def __init__(self, header: bytearray) -> None:
         width, height, depth, colour = struct.unpack_from(">IIBB", header)
         row = (width * depth * (3 if colour == _TRUECOLOUR else 1) + 7) // 8
         self._left = height * (row + 1)

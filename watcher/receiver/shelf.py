@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
 import os
 import shutil
+import threading
 import time
 import uuid
 from collections import Counter
@@ -38,10 +40,27 @@ class Shelf:
         shutil.rmtree(self._incoming, ignore_errors=True)
         for folder in (self.accepted, self._incoming):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.images: Counter[ImageKey] = Counter()
-        self.requests: list[str] = []
-        for folder in sorted(self.accepted.iterdir(), key=lambda f: f.stat().st_mtime):
-            self.count(folder.name, json.loads((folder / _RECORD).read_bytes())["body"])
+        self._lock = threading.Lock()
+        self._images: Counter[ImageKey] | None = None
+
+    @property
+    def images(self) -> Counter[ImageKey]:
+        """How often each image was accepted. Read from disk when first asked for: a start must not
+        take longer the more is held."""
+        with self._lock:
+            if self._images is None:
+                bodies = (self.record(name)["body"] for name in self.requests())
+                self._images = Counter(key for body in bodies for key in image_keys(body))
+            return self._images
+
+    def requests(self, newest: int | None = None) -> list[str]:
+        """The ids of the accepted requests, newest first, or only so many of them."""
+        found = ((entry.stat().st_mtime_ns, entry.name) for entry in os.scandir(self.accepted))
+        ordered = sorted(found, reverse=True) if newest is None else heapq.nlargest(newest, found)
+        return [name for _, name in ordered]
+
+    def __len__(self) -> int:
+        return sum(1 for _ in os.scandir(self.accepted))
 
     def workplace(self) -> Path:
         """A new folder for a request that is coming in."""
@@ -57,7 +76,7 @@ class Shelf:
             return None
         return Receipt(record["sha256"], record["answer"])
 
-    def accept(self, work: Path, key: str | None, receipt: Receipt, body: dict[str, Any]) -> str:
+    def accept(self, work: Path, key: str | None, receipt: Receipt, body: dict[str, Any]) -> None:
         """Make a request durable: when this returns, it survives a power cut. Raises OSError."""
         record = {
             "received": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -70,14 +89,11 @@ class Shelf:
         for path in [*work.iterdir(), work]:
             _sync(path)
         name = _name(key) if key else uuid.uuid4().hex
-        work.rename(self.accepted / name)
+        with self._lock:
+            work.rename(self.accepted / name)
+            if self._images is not None:
+                self._images.update(image_keys(body))
         _sync(self.accepted)
-        return name
-
-    def count(self, name: str, body: dict[str, Any]) -> None:
-        """Add an accepted request to the counts; on the event loop only."""
-        self.requests.append(name)
-        self.images.update(image_keys(body))
 
     def record(self, name: str) -> dict[str, Any]:
         """The stored request, its data replaced by file names. Raises FileNotFoundError."""
