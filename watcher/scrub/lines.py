@@ -90,7 +90,8 @@ def _parse(line: str, name: str, number: int) -> Line:
     _require(action in _WITH_VALUE or "#" not in line, name, number, "a comment on the line")
     _require(not value.startswith(("var:", "deid_func:")), name, number, "only func: is known")
     found = Line(action, field, value, _tag(field, name, number))
-    _require(found.function in {"", *NAMES}, name, number, "unknown function")
+    known = not value.startswith("func:") or found.function in NAMES
+    _require(known, name, number, "unknown function")
     _require(
         found.private is None or action in {"KEEP", "REMOVE"},
         name,

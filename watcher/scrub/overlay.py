@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from watcher.dicom import dictionary
-from watcher.dicom.names import DataElement
+from watcher.dicom.names import DataElement, quiet
 from watcher.errors import ConfigError
 from watcher.scrub.lines import Line
 
@@ -78,12 +78,12 @@ def holds(field: str, element: DataElement, path: str) -> bool:
     """Whether deid's field expression holds for an element; `path` are the keywords down to it,
     joined by two underscores."""
     # Here and not above: it imports matplotlib, 0.4 s that only sites with patterns should pay.
-    from deid.dicom.fields import (  # noqa: PLC0415
-        DicomField,
-        FieldsWithLookups,
-        expand_field_expression,
-    )
-
+    with quiet():
+        from deid.dicom.fields import (  # noqa: PLC0415
+            DicomField,
+            FieldsWithLookups,
+            expand_field_expression,
+        )
     uid = str(element.tag)
     contenders = FieldsWithLookups({uid: DicomField(element, path, uid)})
     return bool(expand_field_expression(field, None, contenders))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from watcher.dicom import charset, dictionary
-from watcher.dicom.names import Dataset, FileDataset, Sequence
+from watcher.dicom.names import Dataset, FileDataset, Sequence, quiet
 from watcher.scrub.elements import charset_terms, text
 from watcher.scrub.functions import Function
 from watcher.scrub.recipe import Recipe
@@ -19,9 +19,9 @@ def through_deid(
 
     What the recipe's language cannot say (see the head of base.recipe) is not done here.
     """
-    from deid.dicom.fields import _get_fields_inner  # noqa: PLC0415 - imports matplotlib
-    from deid.dicom.parser import DicomParser  # noqa: PLC0415
-
+    with quiet():
+        from deid.dicom.fields import _get_fields_inner  # noqa: PLC0415 - imports matplotlib
+        from deid.dicom.parser import DicomParser  # noqa: PLC0415
     terms = charset_terms(dataset.get_item(0x00080005) if 0x00080005 in dataset else None)
     parser = DicomParser(dataset, recipe=recipe.deid, disable_skip=True)
     for name, function in functions.items():
