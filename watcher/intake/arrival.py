@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from watcher.model import Signature
@@ -63,6 +63,11 @@ class Counters:
     """Files that wait to come to rest."""
     ready: int
     """Arrivals that wait for a place in the queue."""
+
+    def as_numbers(self) -> dict[str, float]:
+        """All of them, by the names of the fields."""
+        numbers = asdict(self)
+        return {**numbers.pop("totals"), **numbers}
 
 
 class Trouble(enum.StrEnum):

@@ -25,6 +25,7 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
     "rule": _PLACE,
     "place": _PLACE,
     "library": NAME,
+    "trouble": NAME,
     "error": _PLACE,
 }
 
