@@ -184,7 +184,7 @@ class _Stream(aiohttp.Payload):
         self._body = body
         self._pace = pace
         self._stall = stall
-        self.complete = False
+        self._left = body.size
         self.trouble: Situation | None = None
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
@@ -203,10 +203,15 @@ class _Stream(aiohttp.Payload):
         except DeferredError:
             self.trouble = Situation.SPOOL_LOST
             raise
-        self.complete = True
+
+    @property
+    def complete(self) -> bool:
+        """Whether the backend may have all of it; said before the last byte goes, not after."""
+        return self._left <= 0
 
     async def _slice(self, writer: AbstractStreamWriter, data: bytes) -> None:
         await self._pace.take(len(data))
+        self._left -= len(data)
         try:
             async with asyncio.timeout(self._stall):
                 await writer.write(data)
