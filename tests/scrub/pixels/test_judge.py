@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset
 
-from tests.scrub.pixels.conftest import ArrayFrames, blank, part_of
-from watcher.options import PixelOptions
+from tests.scrub.pixels.conftest import blank, part_of
+from watcher.dicom.whole_cells import foreign_bits
 from watcher.scrub.pixels.classes import why_suspect
-from watcher.scrub.pixels.high_bits import has_high_bits
 
 
 @pytest.mark.parametrize(
@@ -54,16 +52,4 @@ def test_bits_above_bits_stored_are_seen_and_sign_extension_is_not_taken_for_the
     values: np.ndarray[Any, Any], high: bool
 ) -> None:
     """Negative values of 12 stored bits may come extended to 16, or bare (4095 is then -1)."""
-    frames = ArrayFrames(values[None])
-    assert has_high_bits(part_of(frames, BitsStored=12, HighBit=11).dataset, frames) is high
-
-
-def options(**values: Any) -> PixelOptions:
-    return PixelOptions(**values)
-
-
-def ultrasound_region(left: int, top: int, right: int, bottom: int) -> Dataset:
-    item = Dataset()
-    item.RegionLocationMinX0, item.RegionLocationMinY0 = left, top
-    item.RegionLocationMaxX1, item.RegionLocationMaxY1 = right, bottom
-    return item
+    assert foreign_bits(values, stored=12, high=11) is high

@@ -1,0 +1,67 @@
+"""The text of all frames of an Instance: what changed is looked at, few frames are read in full."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from watcher.scrub.pixels.marks import OwnWords
+from watcher.scrub.pixels.planes import Plane
+from watcher.scrub.pixels.reading import Budget, PictureReader, Text, paint
+from watcher.scrub.pixels.regions import Rectangle
+
+# A pixel that moved by less, in 8-bit steps, since it was looked at shows nothing new; what moved
+# is looked at with a border of this many pixels, so that no letter is cut.
+_MOVED, _BORDER = 6, 32
+
+
+@dataclass
+class CineReader:
+    """Reads one Instance, frame after frame; what is found on one frame is filled on the next."""
+
+    reader: PictureReader
+    words: OwnWords
+    budget: Budget
+    fill: int
+    suspect: bool
+    found: list[Text] = field(default_factory=list)
+    _seen: list[Plane] = field(default_factory=list)
+
+    def take(self, planes: list[Plane]) -> None:
+        """Look at one frame's planes. Raises RefusedError(BURNED_IN) when text cannot be hidden."""
+        paint(planes, self.found, self.fill)
+        first = not self._seen
+        place = self._changed(planes)
+        if place is None:
+            return
+        left, top, right, bottom = place
+        crops = [plane[top:bottom, left:right] for plane in planes]
+        thorough = first and self.suspect
+        texts = self.reader.texts(crops, self.fill, self.words, self.budget, thorough)
+        self.found += [text.moved(left, top) for text in texts]
+        paint(planes, self.found, self.fill)
+        self._seen = planes
+
+    def _changed(self, planes: list[Plane]) -> Rectangle | None:
+        """The rectangle around all that moved since it was looked at, or None."""
+        rows, columns = planes[0].shape
+        if len(planes) != len(self._seen):
+            return (0, 0, columns, rows)
+        moved = np.zeros((rows, columns), bool)
+        for now, before in zip(planes, self._seen, strict=True):
+            moved |= np.abs(now.astype(np.int16) - before) > _MOVED
+        return _bounds(moved)
+
+
+def _bounds(moved: NDArray[np.bool_]) -> Rectangle | None:
+    lines, columns = np.flatnonzero(moved.any(1)), np.flatnonzero(moved.any(0))
+    if not lines.size:
+        return None
+    return (
+        max(0, int(columns[0]) - _BORDER),
+        max(0, int(lines[0]) - _BORDER),
+        min(moved.shape[1], int(columns[-1]) + 1 + _BORDER),
+        min(moved.shape[0], int(lines[-1]) + 1 + _BORDER),
+    )
