@@ -15,6 +15,7 @@ VERBS = {
     "receive": "watcher.cli.receive:receive",
     "quarantine": "watcher.cli.quarantine:quarantine",
     "retry": "watcher.cli.quarantine:retry",
+    "explain": "watcher.cli.explain:explain",
     "check-config": "watcher.cli.config:check_config",
 }
 

@@ -1,0 +1,76 @@
+"""`watcher explain`: what is done to one file, tag by tag and pixel by pixel, and why."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from watcher.cli.common import json_option, print_json, settings_option
+from watcher.dicom.frames import open_frames
+from watcher.dicom.part10 import Part10, parse
+from watcher.dicom.walk import walk
+from watcher.errors import DeferredError, ExcludedError, RefusedError
+from watcher.intake import opening
+from watcher.scrub.explain import Row
+from watcher.scrub.explain import explain as header_rows
+from watcher.scrub.keys import CustomerKey
+from watcher.scrub.scrubber import Scrubber
+from watcher.settings import Settings
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--customer", default="", help="Use this customer's settings.")
+@click.option(
+    "--values", is_flag=True, help="Show values before and after: this names the patient."
+)
+@settings_option
+@json_option
+def explain(file: Path, customer: str, values: bool, settings: Settings, as_json: bool) -> None:
+    """Say tag by tag what would be done to FILE and by which rule, and how its pixels are judged.
+
+    Without --values nothing that is printed names the patient. Pseudonyms are made with a
+    throw-away key, so they are not the ones that are sent.
+    """
+    own = settings.of(customer)
+    scrubber = Scrubber.load(own.scrub, own.pixels, CustomerKey("explain", os.urandom(32)))
+    try:
+        part = _parsed(file, settings)
+        rows = list(header_rows(scrubber.header, part, values))
+        verdict = _judged(scrubber, part, settings)
+    except (RefusedError, ExcludedError, DeferredError) as ended:
+        rows, verdict = [], {"verdict": str(ended.outcome.reason), "detail": ended.outcome.detail}
+    if as_json:
+        print_json({**verdict, "elements": [dataclasses.asdict(row) for row in rows]})
+    else:
+        _print(verdict, rows, values)
+
+
+def _parsed(file: Path, settings: Settings) -> Part10:
+    descriptor = opening.open_source(file.resolve().parent, file.name)
+    with os.fdopen(descriptor, "rb") as source:
+        data = memoryview(source.read())
+    return parse(data, walk(data, settings.limits), settings.limits)
+
+
+def _judged(scrubber: Scrubber, part: Part10, settings: Settings) -> dict[str, object]:
+    try:
+        scrubbed = scrubber.scrub(part, open_frames(part, settings.limits))
+    except (RefusedError, ExcludedError) as ended:
+        return {"verdict": str(ended.outcome.reason), "detail": ended.outcome.detail}
+    return {"verdict": scrubbed.verdict, "boxes": scrubbed.boxes, "recipe": scrubbed.recipe}
+
+
+def _print(verdict: dict[str, object], rows: list[Row], values: bool) -> None:
+    for name, value in verdict.items():
+        click.echo(f"{name:8} {value}")
+    shown = ["tag", "vr", "path", "action", "rule"] + (["before", "after"] if values else [])
+    table = Table(*shown)
+    for row in rows:
+        table.add_row(*(getattr(row, column) for column in shown))
+    Console().print(table)
