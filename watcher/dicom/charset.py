@@ -16,7 +16,7 @@ ESCAPE = 0x1B
 def codecs(declared: tuple[str, ...]) -> tuple[str, ...]:
     """Python codec names for the values of Specific Character Set (0008,0005).
 
-    An unknown term becomes the default repertoire: what is searched must not depend on its spelling.
+    An unknown term becomes the default repertoire: a search must not depend on its spelling.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

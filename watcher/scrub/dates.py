@@ -22,7 +22,7 @@ _MONTHS = (
     "dec december dez dezember decembre décembre diciembre dic dicembre dezembro",
 )
 MONTH = {name: n for n, names in enumerate(_MONTHS, 1) for name in names.split()}
-_NAME = "(?:" + "|".join(sorted(MONTH, key=len, reverse=True)) + r")\b\.?"
+_NAME = "(?:" + "|".join(sorted(MONTH, key=len, reverse=True)) + r")(?![^\W\d_])\.?"
 _YEAR = r"(?:1[89]\d\d|20\d\d)"
 _SHORT = r"(?:['’]?\d\d)"
 _ORD = r"(?:st|nd|rd|th|\.|er|º|ª)?"
@@ -66,6 +66,7 @@ _NAMED_MY = re.compile(
 _MY = re.compile(rf"(?<![\d./-])(?P<m>0[1-9]|1[0-2])[-/.](?P<y>{_YEAR})(?![\d/.-]\d|\d)")
 _YM = re.compile(rf"(?<![\d./-])(?P<y>{_YEAR})[-/](?P<m>0[1-9]|1[0-2])(?![\d/.-]\d|\d)")
 _DIGIT = re.compile(r"\d")
+_MONTHISH = re.compile("|".join(sorted({m[:3] for m in MONTH})), re.IGNORECASE)
 
 
 class Spelled(NamedTuple):
@@ -78,7 +79,9 @@ class Spelled(NamedTuple):
 
 def find(text: str) -> Iterator[Spelled]:
     """Every spelling of a date in `text`; spans may overlap."""
-    if not _DIGIT.search(text):
+    digits = len(_DIGIT.findall(text))
+    if digits < 4:
+        yield from named(text) if digits else ()
         return
     for match in _COMPACT.finditer(text):
         c = match["c"]
@@ -106,7 +109,7 @@ def _short(match: re.Match[str]) -> Iterator[Spelled]:
 
 def named(text: str) -> Iterator[Spelled]:
     """The spellings that name a month, and those of a month alone."""
-    for pattern in (_NAMED_DMY, _NAMED_MDY, _NAMED_YMD):
+    for pattern in (_NAMED_DMY, _NAMED_MDY, _NAMED_YMD) if _MONTHISH.search(text) else ():
         for match in pattern.finditer(text):
             if not 1 <= int(match["d"]) <= 31:
                 continue

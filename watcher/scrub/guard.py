@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from watcher.scrub import dates
 from watcher.scrub.folding import fold
@@ -12,59 +12,80 @@ from watcher.scrub.identity import Identity
 from watcher.scrub.text import vocabulary
 
 _CODECS = (
-    "utf-8", "latin-1", "iso8859-2", "iso8859-3", "iso8859-4", "iso8859-5", "iso8859-6", "iso8859-7",
-    "iso8859-8", "iso8859-9", "iso8859-15", "cp1251", "cp1252", "koi8-r", "tis-620", "shift_jis", "euc_jp",
-    "iso2022_jp", "gb18030", "big5", "euc_kr", "utf-16-le", "utf-16-be",
-)  # fmt: skip
-_ESCAPES = re.compile(rb"^\x1b\$?[()]?[@BJA-Z]|\x1b\([BJ]$")
+    *(
+        "utf-8",
+        "latin-1",
+        "cp1250",
+        "cp1251",
+        "cp1252",
+        "koi8-r",
+        "tis-620",
+        "utf-16-le",
+        "utf-16-be",
+    ),
+    *(f"iso8859-{part}" for part in (2, 3, 4, 5, 6, 7, 8, 9, 15)),
+    *("shift_jis", "euc_jp", "iso2022_jp", "iso2022_jp_2", "gb18030", "big5", "euc_kr"),
+)
+_ESCAPE = re.compile(rb"\x1b[$(),-]+[@-Z]?")
 
 _TOKEN = re.compile(r"[a-z0-9]{4,}")
-_LETTERS = re.compile(r"[a-z]{3,}")
+_LETTERS = re.compile(r"[a-z]{4,}")
+# One byte of a binary neighbour may look like a letter: before a NUL it is the next element's group
+# number (little endian), behind one the last byte of the value's own length (big endian).
+_BEFORE_NUL = re.compile(r"([a-z0-9]{4,})[a-z0-9](?=\0)")
+_BEHIND_NUL = re.compile(r"(?<=\0)[a-z0-9]([a-z0-9]{4,})")
 _UID = re.compile(r"\d+(?:\.\d+){3,}")
-_SPELLED_DAY = re.compile(r"(?<![\d.])(\d{1,4})([-/. ])(\d{1,2})\2(\d{2,4})(?![\d]|\.\d)")
+_SPELLED_DAY = re.compile(r"(?<![\d.])(?:\d{1,4}([-/. ])\d{1,2}\1\d{2,4})(?!\d|\.\d)")
 _SPELLED_NUMBER = re.compile(
-    r"(?<![\d.])\d{1,6}(?:[ ()/-]{1,2}\d{1,6}){1,5}(?![\d])|(?<![\d.])\d{3}\.\d{3}\.\d{4}(?![\d.])"
+    r"(?<![\d.])\d{1,6}(?:[ ()/-]{1,2}\d{1,6}){1,5}(?!\d)|(?<![\d.])\d{3}\.\d{3}\.\d{4}(?![\d.])"
 )
-_WIDE = re.compile(rb"(?:[A-Za-z0-9]\0){4}")
-_UNICODE = re.compile(r"\\u([0-9a-fA-F]{4})")
-# A word may touch the next element's group number or its own length: one byte beside a NUL.
+_WIDE = re.compile(rb"(?:[A-Za-z0-9]\0){5}|(?:\0[A-Za-z0-9]){5}")
+_JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_DATE_AND_TIME = (8, 10, 12, 14)
 _SHORTEST_NAME = 4
-_SHORTEST_RUN = 6
-_EMBEDDED = 6
+_SHORTEST_EMBEDDED = 6
+_SHORTEST_NUMBER = 6
+_SHORTEST_PART = 7
+_SHORTEST_BYTES = 4
 
 
 class Guard:
     """Searches bytes for the identifying values of one source file.
 
-    Words that are also listed clinical or plain words are searched in the company of another part
-    of the same name only; short identifiers not at all: what is left of them tells nothing alone.
-    `shift_days` says which days are new: a shifted day may equal another day of the source.
+    A word that is also a listed clinical or plain word is searched only in the company of another
+    part of the same name, and an identifier of a few characters not at all: alone they tell
+    nothing, and would cry wolf. `shift_days` says by how much the dates were moved: a moved day may
+    equal another day of the source.
     """
 
     def __init__(self, identity: Identity, shift_days: int = 0) -> None:
         known = identity.spellings
-        self._names = {w: t for w, t in (known.places | known.names).items() if _distinctive(w)}
-        self._codes = {c: t for c, t in known.codes.items() if _telling(c)}
-        self._codes |= {d: t for d, t in known.digits.items() if len(d) >= _SHORTEST_RUN}
-        self._tokens = self._names | self._codes
-        self._embedded = [(w, t) for w, t in self._names.items() if len(w) >= _EMBEDDED]
-        self._phrases = [(p, t) for p, t in known.phrases.items() if _says_something(p)]
-        self._digits = {d: t for d, t in known.digits.items() if len(d) >= _SHORTEST_RUN}
-        new = {day + dt.timedelta(shift_days) for day in known.days} if shift_days else set()
-        self._days = {d: t for d, t in known.days.items() if d not in new}
-        self._tokens |= {d.strftime("%Y%m%d"): t for d, t in self._days.items()}
-        self._uids = known.uids
-        self._exact = {k.value.casefold(): k.tag for k in identity.known if _exact(k.kind, k.value)}
-        self._bytes = _encodings(known.scripts) | {
-            b: t for b, t in known.raws.items() if len(b) > 3
+        words = known.places | known.names
+        self._words = {
+            word: tag
+            for word, tag in words.items()
+            if _distinctive(word) and (word in known.names or word not in identity.makers)
         }
-        self._scripts = {fold(s): t for s, t in known.scripts.items()}
+        self._embedded = [(w, t) for w, t in self._words.items() if len(w) >= _SHORTEST_EMBEDDED]
+        self._phrases = [(p, t) for p, t in known.phrases.items() if _says_something(p)]
+        self._numbers = {d: t for d, t in known.digits.items() if len(d) >= _SHORTEST_PART}
+        self._numbers |= {c: t for c, t in known.codes.items() if c.isdigit() and _telling(c)}
+        moved = {d + dt.timedelta(shift_days) for d in known.days} if shift_days else set()
+        self._days = {d: t for d, t in known.days.items() if d not in moved}
+        self._tokens = (
+            self._words
+            | {c: t for c, t in known.codes.items() if _telling(c) and c not in identity.makers}
+            | self._numbers
+        )
+        self._compact = {d.strftime("%Y%m%d"): t for d, t in self._days.items()}
+        self._uids = known.uids
+        self._exact = {k.value.lower(): k.tag for k in identity.known if _exact(k.kind, k.value)}
+        self._forms: Mapping[bytes, str] | None = None
+        self._known = known
 
     def leak(self, data: bytes) -> str | None:
         """The tag of an identifying value that occurs in `data`, or None."""
-        found = self._search(data.decode("latin-1").lower())
-        if found is None and self._bytes:
-            found = next((tag for form, tag in self._bytes.items() if form in data), None)
+        found = self._search(data.decode("latin-1").lower()) or self._encoded(data)
         if found is None and b"\\u" in data:
             found = self.leak_text(data.decode("utf-8", "replace"))
         if found is None and _WIDE.search(data):
@@ -72,77 +93,91 @@ class Guard:
         return found
 
     def leak_text(self, text: str) -> str | None:
-        """The same over text that is not encoded yet, JSON escapes resolved."""
-        plain = _UNICODE.sub(lambda m: chr(int(m[1], 16)), text)
+        """The same over text that is not encoded, JSON escapes resolved."""
+        plain = _JSON_ESCAPE.sub(lambda m: chr(int(m[1], 16)), text)
         folded = fold(plain)
-        found = self._search(folded)
-        return found or next((tag for word, tag in self._scripts.items() if word in folded), None)
+        written = {fold(value): tag for value, tag in self._known.scripts.items()}
+        return self._search(folded) or next((t for v, t in written.items() if v in folded), None)
+
+    def _encoded(self, data: bytes) -> str | None:
+        """Values beyond ASCII, in their own bytes and in every character set."""
+        if not self._known.scripts and not self._known.raws:
+            return None
+        if self._forms is None:
+            self._forms = _forms(self._known.scripts) | {
+                raw: tag for raw, tag in self._known.raws.items() if len(raw) >= _SHORTEST_BYTES
+            }
+        return next((tag for form, tag in self._forms.items() if form in data), None)
 
     def _search(self, low: str) -> str | None:
-        tokens = set(_TOKEN.findall(low))
-        letters = set(_LETTERS.findall(low))
-        return (
-            self._token(low, tokens, letters)
-            or self._uid(low)
-            or self._number(low)
-            or self._day(low, letters)
-        )
+        tokens = {*_TOKEN.findall(low), *_BEFORE_NUL.findall(low), *_BEHIND_NUL.findall(low)}
+        words = {*tokens, *_LETTERS.findall(low)}
+        for found in (
+            self._word(words, low),
+            self._phrase(words, low),
+            self._uid(low),
+            self._number(low),
+            self._day(tokens, words, low),
+        ):
+            if found is not None:
+                return found
+        return None
 
-    def _token(self, low: str, tokens: set[str], letters: set[str]) -> str | None:
-        for word in (tokens | letters) & self._tokens.keys():
-            return self._tokens[word]
-        for token in tokens:
-            if token[:8] in self._tokens and token.isdigit() and len(token) in (10, 12, 14):
-                return self._tokens[token[:8]]
+    def _word(self, words: set[str], low: str) -> str | None:
+        hits = words & self._tokens.keys()
+        if hits:
+            return self._tokens[min(hits)]
+        long = "\n".join(w for w in words if len(w) > _SHORTEST_EMBEDDED)
         for word, tag in self._embedded:
-            if word in low:
+            if word in long:
                 return tag
-        for value, tag in self._exact.items():
-            if value in low:
-                return tag
+        return next((tag for value, tag in self._exact.items() if value in low), None)
+
+    def _phrase(self, words: set[str], low: str) -> str | None:
         for phrase, tag in self._phrases:
-            if all(len(w) < 4 or w in tokens or w in letters for w in phrase):
-                if re.search(r"[\W_]{1,3}".join(map(re.escape, phrase)), low):
-                    return tag
+            if all(len(w) < _SHORTEST_NAME or w in words for w in phrase) and re.search(
+                r"[\W_]{1,3}".join(map(re.escape, phrase)), low
+            ):
+                return tag
         return None
 
     def _uid(self, low: str) -> str | None:
-        if not self._uids:
-            return None
-        for match in _UID.finditer(low):
+        for match in _UID.finditer(low) if self._uids else ():
             uid = match[0]
-            if uid in self._uids:
-                return self._uids[uid]
-            # the first byte of the next element's group (0x30 to 0x39), or the last of a length
-            if low[match.end() : match.end() + 1] == "\0" and uid[:-1] in self._uids:
-                return self._uids[uid[:-1]]
-            if low[match.start() - 1 : match.start()] == "\0" and uid[1:] in self._uids:
-                return self._uids[uid[1:]]
+            tag = self._uids.get(uid)
+            if tag is None and low[match.end() : match.end() + 1] == "\0":
+                tag = self._uids.get(uid[:-1])
+            if tag is None and low[match.start() - 1 : match.start()] == "\0":
+                tag = self._uids.get(uid[1:])
+            if tag is not None:
+                return tag
         return None
 
     def _number(self, low: str) -> str | None:
-        if not self._digits:
-            return None
-        for match in _SPELLED_NUMBER.finditer(low):
-            digits = "".join(c for c in match[0] if c.isdigit())
-            if digits in self._digits:
-                return self._digits[digits]
+        for match in _SPELLED_NUMBER.finditer(low) if self._numbers else ():
+            tag = self._numbers.get("".join(c for c in match[0] if c.isdigit()))
+            if tag is not None:
+                return tag
         return None
 
-    def _day(self, low: str, letters: set[str]) -> str | None:
+    def _day(self, tokens: set[str], words: set[str], low: str) -> str | None:
         if not self._days:
             return None
-        for match in _SPELLED_DAY.finditer(low):
-            for spelled in dates.find(match[0]):
-                for day in spelled.days:
-                    if day in self._days:
-                        return self._days[day]
-        if letters & dates.MONTH.keys():
-            for spelled in dates.named(low):
-                for day in spelled.days:
-                    if day in self._days:
-                        return self._days[day]
+        for token in tokens:
+            if len(token) in _DATE_AND_TIME and token[:8] in self._compact and token.isdigit():
+                return self._compact[token[:8]]
+        for spelled in _spelled_days(words, low):
+            for day in spelled.days:
+                if day in self._days:
+                    return self._days[day]
         return None
+
+
+def _spelled_days(words: set[str], low: str) -> Iterator[dates.Spelled]:
+    for match in _SPELLED_DAY.finditer(low):
+        yield from dates.find(match[0])
+    if any(month in words or month[:3] in low for month in words & dates.MONTH.keys()):
+        yield from dates.named(low)
 
 
 def _distinctive(word: str) -> bool:
@@ -151,32 +186,38 @@ def _distinctive(word: str) -> bool:
 
 
 def _telling(code: str) -> bool:
-    """An identifier that is not a small number or a short label."""
-    count = sum(c.isdigit() for c in code)
-    return len(code) >= _SHORTEST_RUN if count == len(code) else len(code) >= 5 and count >= 3
+    """An identifier that is neither a small number nor a short label."""
+    digits = sum(c.isdigit() for c in code)
+    if digits == len(code):
+        return digits >= _SHORTEST_NUMBER
+    return len(code) >= 5 and digits >= 3
 
 
 def _says_something(phrase: tuple[str, ...]) -> bool:
-    """Two words of three letters and more."""
-    return sum(len(w) >= 3 for w in phrase) >= 2
+    """Two words of three letters and more, not both clinical ("nuclear medicine")."""
+    telling = [w for w in phrase if len(w) >= 3]
+    return len(telling) >= 2 and not all(vocabulary.certain(w) for w in telling)
 
 
 def _exact(kind: str, value: str) -> bool:
-    if kind in ("id", "device", "phone"):
-        return not value.isalnum() and _telling("".join(c for c in value if c.isalnum()))
-    return kind == "contact" and len(value) >= _EMBEDDED
+    """Values that are no single token: with separators of their own."""
+    if kind == "contact":
+        return len(value) >= _SHORTEST_EMBEDDED
+    bare = "".join(c for c in value if c.isalnum())
+    return kind in ("id", "device", "phone") and bare != value and _telling(bare)
 
 
-def _encodings(words: Mapping[str, str]) -> dict[bytes, str]:
-    """Byte forms of words in other scripts, in every character set of PS3.3 C.12.1.1.2 and more."""
+def _forms(written: Mapping[str, str]) -> dict[bytes, str]:
+    """Byte forms of words beyond ASCII in the character sets of PS3.3 C.12.1.1.2, and in others."""
     found: dict[bytes, str] = {}
-    for word, tag in words.items():
-        for form in {word, word.lower(), word.upper(), word.title()}:
-            for codec in _CODECS:
+    for word, tag in written.items():
+        for codec in _CODECS:
+            for form in {word, word.lower(), word.upper(), word.title()}:
                 try:
-                    raw = _ESCAPES.sub(b"", form.encode(codec))
+                    raw = form.encode(codec)
                 except UnicodeError:
                     continue
-                if len(raw) > 3 and (codec == "iso2022_jp" or not raw.isascii()):
-                    found.setdefault(raw, tag)
+                longest = max(_ESCAPE.split(raw), key=len)
+                if len(longest) >= _SHORTEST_BYTES and (raw != longest or not raw.isascii()):
+                    found.setdefault(longest, tag)
     return found

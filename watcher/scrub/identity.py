@@ -12,6 +12,7 @@ from typing import Any
 
 from watcher.dicom import charset, dictionary
 from watcher.dicom.names import Dataset, tag_for_keyword
+from watcher.scrub.folding import fold
 from watcher.scrub.nested import Item
 from watcher.scrub.spellings import Spellings
 
@@ -45,6 +46,8 @@ class Identity:
     """The identifying values of one file, in the file's order, each value once per kind."""
 
     known: tuple[Known, ...]
+    makers: frozenset[str] = frozenset()
+    """Folded words of Manufacturer and model, which stay: a station may be named after them."""
 
     @classmethod
     def of(cls, dataset: Dataset | Item) -> Identity:
@@ -55,7 +58,7 @@ class Identity:
             found.setdefault((known.kind, known.value), known)
         for known in _scan(dataset, *plain):
             found.setdefault((known.kind, known.value), known)
-        return cls(tuple(found.values()))
+        return cls(tuple(found.values()), _makers(dataset))
 
     @functools.cached_property
     def spellings(self) -> Spellings:
@@ -74,6 +77,7 @@ _TEXT = frozenset({"LO", "SH", "ST", "LT", "UT", "UC", "UR", "CS", "UN", "IS"})
 _SHARED_UID = re.compile(r"(Class|Syntax|Scheme|Context|Resource|Creator|Version|Template)\w*UID$")
 _CODE_TEXT = frozenset({0x00080100, 0x00080104, 0x00080119, 0x00080120})
 _CHARACTER_SET = 0x00080005
+_MAKERS = (0x00080070, 0x00081090)
 _PRIVATE = re.compile(
     r"(?P<name>patient.?s?.?name|physician|operator|surgeon|technologist|referr)"
     r"|(?P<date>birth)|(?P<place>institution|hospital|department)|(?P<address>address)"
@@ -139,6 +143,16 @@ def _scan(
             yield from _values(element.value, kind, dictionary.label(tag), encodings)
 
 
+def _makers(dataset: Dataset | Item) -> frozenset[str]:
+    found: set[str] = set()
+    for tag in _MAKERS:
+        if tag in dataset:
+            value = dataset.get_item(tag).value
+            text = value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
+            found.update(re.findall(r"[^\W_]+", fold(text)))
+    return frozenset(found)
+
+
 def _charset_terms(value: Any) -> tuple[str, ...]:
     if isinstance(value, bytes):
         value = value.decode("latin-1").rstrip(" \0").split("\\")
@@ -146,7 +160,7 @@ def _charset_terms(value: Any) -> tuple[str, ...]:
 
 
 def _private_kind(dataset: Dataset | Item, element: Any) -> Kind | None:
-    """The kind of a private element by its VR, or by its name in a vendor's published dictionary."""
+    """The kind of a private element by its VR, or its name in a published dictionary."""
     if element.VR in _BY_VR:
         return _BY_VR[element.VR]
     if element.VR not in _TEXT or element.tag.element < 0x1000:

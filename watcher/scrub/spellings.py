@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 
 from watcher.scrub import dates
 from watcher.scrub.folding import NUMBER, fold, folds, words
 
 _GROUP = re.compile(r"[=^,;/\s]+")
 _ALNUM = re.compile(r"[^\W_]+")
+_RUN = re.compile(r"[^\W\d_]+|\d+")
 # Six digits are a day only where the day matters most; elsewhere they are a time or a number.
 _BIRTH = frozenset({"PatientBirthDate"})
 
-# Values that stand where an identifier should, and tell nobody.
-PLACEHOLDERS = frozenset(
-    """anon anonymous anonymized anonymised anonymize deidentified unknown none null test testing
-    phantom patient name xxxx xxx noname nobody removed default system admin administrator user
-    operator technologist doctor physician undefined empty unspecified service demo sample
-    example hospital clinic institution station department radiology mr mrs ms dr prof md phd
-    jr sr ii iii iv the and von van der den de la del da do dos di du le el al bin ibn""".split()
-)
+
+@functools.cache
+def placeholders() -> frozenset[str]:
+    """What stands where an identifier should, and tells nobody."""
+    text = resources.files(__package__).joinpath("placeholders.txt").read_text("utf-8")
+    return frozenset(w for line in text.splitlines() if line[0] != "#" for w in line.split())
 
 
 @dataclass(frozen=True, slots=True)
 class Spellings:
     """What to look for, each mapped to the tag it came from.
 
-    `names`: folded name parts. `codes`: folded letters and digits of an identifier, joined.
-    `digits`: digit runs of an identifier. `days`: calendar days. `phrases`: folded word sequences of
-    an address, place or full name. `compact_days`: days as digits only. `scripts`: name parts beyond ASCII, as written. `raws`: the source's own bytes of such values.
+    `names`: folded name parts; `places`: words of addresses and institutions; `codes`: folded
+    letters and digits of an identifier, joined; `digits`: digit runs of an identifier; `days`:
+    calendar days; `compact_days`: days as digits only; `phrases`: folded runs of an address, an
+    institution or a full name; `starts`: the first run of whatever has several; `scripts`: name
+    parts beyond ASCII, as written; `raws`: the source's own bytes of such values; `uids`.
     """
 
     names: dict[str, str] = field(default_factory=dict)
@@ -44,6 +47,7 @@ class Spellings:
     raws: dict[bytes, str] = field(default_factory=dict)
     uids: dict[str, str] = field(default_factory=dict)
     compact_days: dict[str, str] = field(default_factory=dict)
+    starts: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, known: Iterable[tuple[str, str, str, bytes]]) -> Spellings:
@@ -63,16 +67,19 @@ class Spellings:
             flat = tuple(w for p in parts for w in words(p))
             if len(flat) > 1:
                 self.phrases.setdefault(flat, tag)
+                self.starts.add(flat[0])
 
     def _part(self, part: str, tag: str) -> None:
         if not part.isascii():
             self.scripts.setdefault(part, tag)
         pieces = words(part)
+        if len(pieces) > 1:
+            self.starts.add(pieces[0])
         for piece in (*pieces, "".join(pieces)):
-            if len(piece) > 1 and piece not in PLACEHOLDERS:
+            if len(piece) > 1 and piece not in placeholders():
                 self.names.setdefault(piece, tag)
         for other in folds(part):
-            if len(other) > 1 and other not in PLACEHOLDERS and other.isalpha():
+            if len(other) > 1 and other not in placeholders() and other.isalpha():
                 self.names.setdefault(other, tag)
         self._code(part, tag, names=False)
 
@@ -80,10 +87,11 @@ class Spellings:
         runs = _ALNUM.findall(fold(value))
         joined = "".join(runs)
         if not any(c.isdigit() for c in joined):
-            if names and joined.isalpha() and joined not in PLACEHOLDERS:
+            if names and joined.isalpha() and joined not in placeholders():
                 self.places.setdefault(joined, tag)
             return
         self.codes.setdefault(joined, tag)
+        self.starts.add(first_run(joined))
         for run in NUMBER.findall(joined):
             if len(run) >= 5:
                 self.digits.setdefault(run, tag)
@@ -107,14 +115,15 @@ class Spellings:
                 self.digits.setdefault(number, tag)
 
     def _phrase(self, value: str, tag: str) -> None:
-        runs = tuple(_ALNUM.findall(fold(value)))
+        runs = tuple(_RUN.findall(fold(value)))
         if len(runs) > 1:
             self.phrases.setdefault(runs, tag)
+            self.starts.add(runs[0])
         for run in runs:
             if run.isdigit():
                 if len(run) >= 5:
                     self.digits.setdefault(run, tag)
-            elif len(run) > 3 and run not in PLACEHOLDERS:
+            elif len(run) > 3 and run not in placeholders():
                 self.places.setdefault(run, tag)
 
     def _contact(self, value: str, tag: str) -> None:
@@ -136,3 +145,9 @@ _ADD: Mapping[str, str] = {
     "device": "_code",
     "uid": "_uid",
 }
+
+
+def first_run(folded: str) -> str:
+    """The first run of letters, or of digits, of a folded code."""
+    match = _RUN.search(folded)
+    return match[0] if match else ""

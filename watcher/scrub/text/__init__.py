@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+
 from watcher.scrub import dates
 from watcher.scrub.identity import Identity
-from watcher.scrub.text import known, patterns, rebuild, vocabulary, words
+from watcher.scrub.text import known, patterns, places, rebuild, vocabulary, words
 
 __all__ = ["clean"]
 
 _ROUNDS = 5
+_REMEMBERED = 256
 # Attributes of a few words, where a bare family name is likelier than a word that is also a name.
 _DESCRIPTORS = (
     "SeriesDescription",
@@ -17,7 +20,6 @@ _DESCRIPTORS = (
     "ProcedureStepDescription",
     "ProcedureDescription",
     "ContrastBolusAgent",
-    "ImagePresentationComments",
     "Label",
     "Name",
 )
@@ -42,35 +44,52 @@ def clean(value: str, identity: Identity, shift_days: int, keyword: str) -> str:
 
 
 def _once(value: str, identity: Identity, keep_dates: bool, keyword: str) -> str:
-    value = patterns.AGE.sub(patterns.CAPPED, value)
+    hits = list(known.find(value, identity.spellings))
+    judge = _generic if len(value) <= _REMEMBERED else _generic.__wrapped__
+    if not hits and judge(value, keep_dates, keyword) == value:
+        return value
     struck = bytearray(len(value))
+    for start, end, word in hits:
+        if not word:
+            rebuild.strike(struck, start, end, words.GONE)
+        elif not vocabulary.certain(word):
+            rebuild.strike(struck, start, end, words.NAME)
+    return _judged(value, struck, keep_dates, keyword)
+
+
+@functools.lru_cache(maxsize=4096)
+def _generic(value: str, keep_dates: bool, keyword: str) -> str:
+    """What is left of a text whoever the patient is; descriptors repeat from file to file."""
+    return _judged(value, bytearray(len(value)), keep_dates, keyword)
+
+
+def _judged(value: str, struck: bytearray, keep_dates: bool, keyword: str) -> str:
+    """The text without what was struck before and what its form and its words strike."""
     if not keep_dates:
         for spelled in dates.find(value):
             rebuild.strike(struck, spelled.start, spelled.end, words.GONE)
     for start, end in patterns.find(value):
         rebuild.strike(struck, start, end, words.GONE)
-    _known(value, identity, struck)
+    _strike_words(value, struck, keyword)
+    left = rebuild.rebuild(value, struck) if any(struck) else value
+    return places.AGE.sub(places.CAPPED, left)
+
+
+def _strike_words(value: str, struck: bytearray, keyword: str) -> None:
+    """Strike the words that may not stay, and again: a listed word beside a name goes with it."""
     style = words.Style.of(value, keyword.endswith(_DESCRIPTORS), keyword in _NUMBERS)
-    _judge(value, struck, style)
-    return rebuild.rebuild(value, struck) if any(struck) else value
-
-
-def _known(value: str, identity: Identity, struck: bytearray) -> None:
-    """Strike the file's own values; of single words, those that are no clinical word."""
-    for start, end, word in known.find(value, identity.spellings):
-        if not word:
-            rebuild.strike(struck, start, end, words.GONE)
-        elif not vocabulary.certain(word):
-            rebuild.strike(struck, start, end, words.NAME)
-
-
-def _judge(value: str, struck: bytearray, style: words.Style) -> None:
-    """Strike the words that may not stay, twice: a listed word beside a name goes with it."""
-    for _ in range(2):
+    found = words.split(value, struck)
+    while True:
+        gone = [
+            w
+            for i, w in enumerate(found)
+            if not w.struck and not words.stays(found, i, value, style)
+        ]
+        if not gone:
+            break
+        for word in gone:
+            code = any(c.isdigit() for c in word.text)
+            rebuild.strike(struck, word.start, word.end, words.GONE if code else words.NAME)
         found = words.split(value, struck)
-        for at, word in enumerate(found):
-            if not word.struck and not words.stays(found, at, value, style):
-                code = any(c.isdigit() for c in word.text)
-                rebuild.strike(struck, word.start, word.end, words.GONE if code else words.NAME)
-    for title in words.titles(words.split(value, struck), value):
+    for title in words.titles(found, value):
         rebuild.strike(struck, title.start, title.end, words.NAME)

@@ -9,14 +9,17 @@ from typing import NamedTuple
 from watcher.scrub import dates
 from watcher.scrub.folding import fold
 from watcher.scrub.spellings import Spellings
+from watcher.scrub.text import vocabulary
 
 # Letters and digits run by run; joined over separators they spell codes, numbers and phrases.
 _RUN = re.compile(r"[^\W\d_]+|\d+")
 _GROUPS = re.compile(r"\d[\d\s./()+-]*\d")
-_LONGEST = 12
+_MOST_RUNS = 12
+_WIDEST_GAP = 3
+_SHORTEST_CODE = 4
 
 
-class Run(NamedTuple):
+class _Run(NamedTuple):
     """Letters or digits as they stand, and folded."""
 
     start: int
@@ -24,45 +27,58 @@ class Run(NamedTuple):
     folded: str
 
 
-def runs(text: str) -> list[Run]:
-    """The runs of letters and runs of digits of `text`."""
-    return [Run(m.start(), m.end(), fold(m[0])) for m in _RUN.finditer(text)]
-
-
 def find(text: str, spellings: Spellings) -> Iterator[tuple[int, int, str]]:
     """(start, end, folded word or "") of every known value in `text`; single name words say which.
 
-    Spans may overlap. A name word is reported even where it is also a common word.
+    Spans may overlap. A name is reported even where it is also a common word; a word of an address
+    or an institution only where it is not. Codes of less than four characters are not looked for.
     """
-    found = runs(text)
+    found = [_Run(m.start(), m.end(), fold(m[0])) for m in _RUN.finditer(text)]
     for i, run in enumerate(found):
-        if run.folded in spellings.names or run.folded in spellings.places:
+        if run.folded in spellings.names or _tells_place(run.folded, spellings):
             yield run.start, run.end, run.folded
-        yield from _joined(text, found, i, spellings)
-    yield from _numbers(text, spellings)
-    for value in spellings.scripts:
-        yield from _occurrences(text, value)
-    for uid in spellings.uids:
-        yield from _occurrences(text, uid)
+        if run.folded in spellings.starts:
+            yield from _joined(text, found[i : i + _MOST_RUNS], spellings)
+    if any(run.folded.isdigit() for run in found):
+        yield from _numbers(text, spellings)
+    for value in (*spellings.scripts, *(u for u in spellings.uids if len(u) > 8)):
+        at = text.find(value)
+        while at >= 0:
+            yield at, at + len(value), ""
+            at = text.find(value, at + 1)
 
 
-def _joined(
-    text: str, found: list[Run], first: int, spellings: Spellings
-) -> Iterator[tuple[int, int, str]]:
-    """Codes, phrases and split names that begin at one run."""
-    start = end = found[first].start
+def _tells_place(word: str, spellings: Spellings) -> bool:
+    if word not in spellings.places:
+        return False
+    return not vocabulary.knows(word) or word in vocabulary.names()
+
+
+def _joined(text: str, found: list[_Run], spellings: Spellings) -> Iterator[tuple[int, int, str]]:
+    """Codes, phrases and split names that begin with the first run."""
+    start = end = found[0].start
     joined = ""
-    parts: list[str] = []
-    for run in found[first : first + _LONGEST]:
-        if run.start - end > 3:
+    parts: tuple[str, ...] = ()
+    for run in found:
+        if run.start - end > _WIDEST_GAP:
             return
         joined += run.folded
-        parts.append(run.folded)
+        parts += (run.folded,)
         end = run.end
-        if joined in spellings.codes or (len(parts) > 1 and joined in spellings.names):
+        if joined in spellings.codes and len(joined) >= _SHORTEST_CODE and _whole(text, start, end):
             yield start, end, ""
-        if tuple(parts) in spellings.phrases:
+        if len(parts) > 1 and (joined in spellings.names or _says_who(parts, spellings)):
             yield start, end, ""
+
+
+def _says_who(parts: tuple[str, ...], spellings: Spellings) -> bool:
+    """A known phrase that is not made of clinical words alone ("Nuclear Medicine")."""
+    return parts in spellings.phrases and not all(vocabulary.certain(p) for p in parts)
+
+
+def _whole(text: str, start: int, end: int) -> bool:
+    """True if no letter or digit goes on at either side."""
+    return not text[start - 1 : start].isalnum() and not text[end : end + 1].isalnum()
 
 
 def _numbers(text: str, spellings: Spellings) -> Iterator[tuple[int, int, str]]:
@@ -75,13 +91,7 @@ def _numbers(text: str, spellings: Spellings) -> Iterator[tuple[int, int, str]]:
                 joined += last[0]
                 if joined in spellings.digits or joined in spellings.compact_days:
                     yield match.start() + first.start(), match.start() + last.end(), ""
-    for spelled in dates.find(text):
-        if any(day in spellings.days for day in spelled.days):
-            yield spelled.start, spelled.end, ""
-
-
-def _occurrences(text: str, value: str) -> Iterator[tuple[int, int, str]]:
-    at = text.find(value)
-    while at >= 0:
-        yield at, at + len(value), ""
-        at = text.find(value, at + 1)
+    if spellings.days:
+        for spelled in dates.find(text):
+            if any(day in spellings.days for day in spelled.days):
+                yield spelled.start, spelled.end, ""

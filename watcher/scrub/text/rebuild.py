@@ -34,7 +34,7 @@ def _gap(space: str, inner: bool) -> str:
 
 
 def _chunk(chunk: str, struck: bytearray) -> str:
-    """One blank-delimited chunk without its struck characters, or "" if no letter or digit stays."""
+    """One blank-delimited chunk without what was struck, or "" if no letter or digit stays."""
     kept = "".join(" " if gone else c for c, gone in zip(chunk, struck, strict=True))
     pieces = [p for p in _SPACE.split(kept) if p]
     if not any(c.isalnum() for c in kept):

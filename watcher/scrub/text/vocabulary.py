@@ -1,4 +1,4 @@
-"""The words that may stay: lists of clinical, technical and plain words, and how words are formed."""
+"""The words that may stay, and those that may be a name: the lists, and what they know."""
 
 from __future__ import annotations
 
@@ -7,89 +7,61 @@ import re
 from importlib import resources
 
 from watcher.scrub.folding import fold
+from watcher.scrub.text import forms
 
-# Sure words stay wherever they stand; plain words give way where a name is expected.
-_SURE = ("clinical.txt", "protocol.txt", "dicom.txt")
-_PLAIN = ("english.txt", "languages.txt")
-_EPONYMS = ("eponyms.txt",)
-_NAMES = ("names.txt",)
+
+def _lines(name: str) -> list[str]:
+    text = resources.files(__package__).joinpath(name).read_text("utf-8")
+    return [line for line in text.splitlines() if line and line[0] != "#"]
 
 
 def _load(*names: str) -> frozenset[str]:
-    found: set[str] = set()
-    for name in names:
-        text = resources.files(__package__).joinpath(name).read_text("utf-8")
-        for line in text.splitlines():
-            if not line.startswith("#"):
-                found.update(fold(w) for w in line.split())
-    return frozenset(found)
+    return frozenset(fold(w) for name in names for line in _lines(name) for w in line.split())
 
 
 @functools.cache
 def sure() -> frozenset[str]:
-    """Clinical and technical words."""
-    return _load(*_SURE)
+    """Clinical and technical words: they stay wherever they stand."""
+    return _technical() | _load("dicom.txt")
 
 
 @functools.cache
 def plain() -> frozenset[str]:
-    """Words of everyday language."""
-    return _load(*_PLAIN)
+    """Words of everyday language: they give way where a name is expected."""
+    return _load("english.txt", "languages.txt")
 
 
 @functools.cache
 def eponyms() -> frozenset[str]:
     """People's names that are also names of diseases, signs, views and devices."""
-    return _load(*_EPONYMS)
+    return _load("eponyms.txt")
 
 
 @functools.cache
 def names() -> frozenset[str]:
     """Common family and given names."""
-    return _load(*_NAMES)
+    return _load("names.txt")
+
+
+@functools.cache
+def rare() -> frozenset[str]:
+    """Words that are now and then a name: taken for one only beside a cue or another name."""
+    return _load("rare.txt")
 
 
 @functools.cache
 def cue(section: str) -> frozenset[str]:
     """The folded words of one section of cues.txt."""
-    text = resources.files(__package__).joinpath("cues.txt").read_text("utf-8")
-    lines = (line.partition(": ") for line in text.splitlines() if not line.startswith("#"))
-    return frozenset(fold(w) for name, _, words in lines if name == section for w in words.split())
-
-
-_MEDICAL_END = re.compile(
-    r"""(?:itis|itides|osis|oses|ectom(?:y|ies)|otom(?:y|ies)|ostom(?:y|ies)|plast(?:y|ies)|megaly|graph(?:y|ic|ies)
-    |gram|grams|scop(?:y|ic|ies)|path(?:y|ic|ies)|a?emia|a?emic|uria|algia|troph(?:y|ic)|plas(?:ia|tic)|lysis|lytic|penia
-    |penic|rrh(?:ea|oea|agic|age)|scler(?:osis|otic)|sten(?:osis|otic)|genic|genesis|ologist|ologic|ological|ology|therapy
-    |ectasis|ectatic|ectasia|cytic|cytosis|blastic|blastoma|carcinoma|sarcoma|lymphoma|adenoma|fibroma|myoma|angioma
-    |metr(?:y|ic)|desis|pexy|centesis|plegi[ac]|paresis|phas?i[ac]|phagi[ac]|kinesi[as]|kinetic|thora[cx]|cranial|caval|hepatic
-    |renal|gastric|enteric|colic|vesical|arterial|venous|vascular|muscular|osseous|articular|lateral|medial|axial|sagittal
-    |coronal|pleural|pulmonary|bronchial|cardia[cl]?|ventricular|atrial|valvular|aortic|cerebral|spinal|vertebral|neural
-    |dural|orbital|nasal|oral|dental|lingual|tonsillar|thyroid|glandular|nodal|tumou?r(?:al|s)?|metast(?:asis|ases|atic))$""",
-    re.VERBOSE,
-)
-_PLAIN_END = re.compile(
-    r"(?:(?:a|i|u)tions?|[cst]sions?|ements?|fulness|lessness|iveness|abilit(?:y|ies)|ibilit(?:y|ies)|ically|ously|izing|ising|ization|isation|ivity)$"
-)
-_PREFIX = re.compile(
-    r"^(?:anti|auto|bi|contra|de|dis|extra|hemi|hyper|hypo|infra|inter|intra|iso|macro|micro|mid|mono|multi|non|over|para"
-    r"|peri|poly|post|pre|pseudo|quadri|re|retro|semi|sub|super|supra|tetra|trans|tri|ultra|un|under"
-    r"|angio|antero|arterio|broncho|cardio|cerebro|cervico|cholangio|chondro|colo|costo|cranio|cysto|dorso|electro|endo|entero"
-    r"|fibro|gastro|hepato|histo|ileo|laryngo|latero|lipo|lumbo|lympho|medio|musculo|myelo|myo|naso|nephro|neuro|oculo|oro|osteo"
-    r"|pharyngo|phlebo|photo|pneumo|postero|pyelo|radio|recto|reno|sacro|sclero|spleno|sterno|temporo|thoraco|thrombo|thyro"
-    r"|tracheo|uretero|urethro|utero|vaso|ventriculo|vertebro|vesico|xantho)"
-)
-_INFLECTIONS = (
-    ("'s", ""), ("s", ""), ("es", ""), ("ies", "y"), ("ed", ""), ("ed", "e"), ("ied", "y"), ("ing", ""), ("ing", "e"),
-    ("ly", ""), ("ally", ""), ("ily", "y"), ("er", ""), ("er", "e"), ("est", ""), ("ness", ""),
-)  # fmt: skip
-_LONG_STEM = frozenset({"ly", "er", "est", "ally"})
+    rows = (line.partition(": ") for line in _lines("cues.txt"))
+    return frozenset(fold(w) for name, _, words in rows if name == section for w in words.split())
 
 
 @functools.lru_cache(maxsize=16384)
 def knows(word: str) -> bool:
     """True if the folded `word` is listed, or formed from listed words."""
-    return word in sure() or word in plain() or word in eponyms() or _formed(word)
+    if not formed(word):
+        return True
+    return forms.formed(word, _listed, _technical().__contains__, _parts())
 
 
 @functools.lru_cache(maxsize=16384)
@@ -98,29 +70,23 @@ def certain(word: str) -> bool:
     return word in sure() and word not in names()
 
 
+@functools.lru_cache(maxsize=16384)
+def formed(word: str) -> bool:
+    """True if the folded `word` is on no list of words itself."""
+    return not (_listed(word) or word in eponyms())
+
+
 def _listed(word: str) -> bool:
     return word in sure() or word in plain()
 
 
-def _formed(word: str) -> bool:
-    if len(word) < 4 or not word.isascii() or word in names():
-        return False
-    if len(word) >= 7 and (_MEDICAL_END.search(word) or _PLAIN_END.search(word)):
-        return True
-    if _inflected(word):
-        return True
-    rest = _PREFIX.sub("", word, count=1)
-    if rest != word and len(rest) >= 4:
-        return _listed(rest) or _inflected(rest)
-    return False
+@functools.cache
+def _technical() -> frozenset[str]:
+    return _load("clinical.txt", "protocol.txt")
 
 
-def _inflected(word: str) -> bool:
-    for end, base in _INFLECTIONS:
-        if word.endswith(end) and len(word) - len(end) >= (4 if end in _LONG_STEM else 3):
-            stem = word[: -len(end)] + base
-            if _listed(stem):
-                return True
-            if end in ("ed", "ing", "er") and stem[-1:] == stem[-2:-1] and _listed(stem[:-1]):
-                return True
-    return False
+@functools.cache
+def _parts() -> re.Pattern[str]:
+    """Compounds of clinical parts, joined as German joins them: "frakturausschluss"."""
+    parts = sorted(_load("compounds.txt"), key=len, reverse=True)
+    return re.compile(f"(?:(?:{'|'.join(parts)})(?:e?[sn])?){{2,4}}")

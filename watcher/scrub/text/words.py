@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from watcher.scrub.folding import fold
@@ -13,7 +14,7 @@ _ATOM = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)*")
 _PIECE = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"[^\W\d_A-Z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
 _ELISION = re.compile(r"^(?:l|d|qu|n|s|j|c|m|t|all|dell|nell|sull|un)['’]", re.IGNORECASE)
-_POSSESSIVE = re.compile(r"['’]s?$")
+_POSSESSIVE = re.compile(r"['’]s?$", re.IGNORECASE)
 _HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _VOWEL = re.compile(r"[aeiouy]")
 _UNIT = re.compile(
@@ -24,7 +25,7 @@ _UNIT = re.compile(
 )
 _LIGHT = re.compile(r"[\s.,:;=^_/-]{0,4}")
 _BESIDE = re.compile(r"[ ^_,-]{1,2}|\. ?")
-_SENTENCE = re.compile(r"(?:.*[.!?;(\n]\s*)?", re.DOTALL)
+_SENTENCE = re.compile(r"(?:.*[.!?:(\n]\s*)?", re.DOTALL)
 _LONGEST_HAN = 6
 
 GONE, NAME = 1, 2
@@ -93,10 +94,8 @@ def stays(words: list[Word], at: int, text: str, style: Style) -> bool:
         return _code_stays(pieces)
     if len(word.folded) == 1 and word.folded.isascii():
         return not (word.text.isupper() and _beside_name(words, at, text))
-    if not _known(word):
+    if not _known(word) or _only_formed_name(word, style):
         return _acronym(word) and not _titled(words, at, text)
-    if vocabulary.certain(word.folded):
-        return True
     return not _is_name(words, at, text, style)
 
 
@@ -125,6 +124,12 @@ def _known(word: Word) -> bool:
     return _parts_known(bare) if bare != word.text else _parts_known(word.text)
 
 
+def _only_formed_name(word: Word, style: Style) -> bool:
+    """ "Hastings" and "Browning": a name by its list, a word only by its ending and its capital."""
+    capital = word.text[0].isupper() and not (style.loud and word.folded in vocabulary.plain())
+    return capital and word.folded in vocabulary.names() and vocabulary.formed(word.folded)
+
+
 def _parts_known(word: str) -> bool:
     """True for a listed word, or several written as one with inner capitals."""
     if vocabulary.knows(fold(word)):
@@ -151,19 +156,43 @@ def _is_name(words: list[Word], at: int, text: str, style: Style) -> bool:
     """True where a listed word is a person's name after all."""
     word = words[at]
     capital = word.text[0].isupper() or style.quiet
-    if _titled(words, at, text):
-        return capital and (word.folded not in vocabulary.sure() or _common(word.folded))
-    if not _common(word.folded) or _medical(words, at) or not capital:
+    if capital and _titled(words, at, text):
+        return not (style.loud and vocabulary.certain(word.folded))
+    if not capital or _medical(words, at):
         return False
-    if _after_person(words, at, text) or _before_speech(words, at, text):
-        return word.folded in vocabulary.names()
-    if _beside_name(words, at, text):
-        return True
+    if not _common(word.folded):
+        return word.folded in vocabulary.rare() and _is_rare_name(words, at, text, style)
+    if _expected(words, at, text):
+        return word.folded in vocabulary.names() or _beside_name(words, at, text)
     if word.folded not in vocabulary.names() or word.folded in vocabulary.sure() or style.quiet:
         return False
-    if style.descriptor:
+    return _stands_as_name(words, at, text, style)
+
+
+def _is_rare_name(words: list[Word], at: int, text: str, style: Style) -> bool:
+    """A word that is now and then a name: where one is expected, or odd in a descriptor."""
+    if words[at].text.istitle() and _expected(words, at, text):
+        return True
+    return style.descriptor and not style.quiet and words[at].folded not in vocabulary.sure()
+
+
+def _stands_as_name(words: list[Word], at: int, text: str, style: Style) -> bool:
+    """A plain word and common name, capital, with no cue: the place decides."""
+    word = words[at]
+    if style.descriptor or word.folded not in vocabulary.plain():
+        return not _collocated(words, at, text)
+    if _closing(words, at, text):
         return True
     return not style.loud and _SENTENCE.fullmatch(text[: word.start]) is None
+
+
+def _expected(words: list[Word], at: int, text: str) -> bool:
+    """True where a person is likely: after a cue, before a verb of speech, beside a name."""
+    return (
+        _after_person(words, at, text)
+        or _before_speech(words, at, text)
+        or _beside_name(words, at, text)
+    )
 
 
 def _common(folded: str) -> bool:
@@ -171,13 +200,37 @@ def _common(folded: str) -> bool:
 
 
 def _medical(words: list[Word], at: int) -> bool:
-    """An eponym has its noun within the next two words, or just before."""
-    near = words[max(0, at - 1) : at] + words[at + 1 : at + 3]
-    return any(w.folded in vocabulary.cue("noun") and not w.struck for w in near)
+    """An eponym has its noun within the next two words, or "morbus" before it."""
+    folded = words[at].folded
+    if folded not in vocabulary.eponyms() and folded not in vocabulary.sure():
+        return False
+    if at and words[at - 1].folded in ("morbus", "maladie", "enfermedad", "post"):
+        return True
+    return any(w.folded in vocabulary.cue("noun") and not w.struck for w in words[at + 1 : at + 3])
+
+
+def _collocated(words: list[Word], at: int, text: str) -> bool:
+    """A colour before a clinical word is its adjective: "black blood", "white matter"."""
+    if words[at].folded not in vocabulary.cue("adjective") or at + 1 == len(words):
+        return False
+    after = words[at + 1]
+    gap = text[words[at].end : after.start]
+    return not after.struck and vocabulary.certain(after.folded) and gap in (" ", "-")
+
+
+def _closing(words: list[Word], at: int, text: str) -> bool:
+    """The last word of a text, set off by a comma, a semicolon or a dash."""
+    before = text[: words[at].start].rstrip(" ")
+    return at + 1 == len(words) and before[-1:] in (",", ";", "-", "(")
 
 
 def _titled(words: list[Word], at: int, text: str) -> bool:
-    return _follows(words, at, text, "title")
+    """True after a title. "MR", "DR" and "MS" in capitals without a dot are modalities first."""
+    if not _follows(words, at, text, "title"):
+        return False
+    title = words[at - 1]
+    modality = title.text in ("MR", "DR", "MS") and text[title.end : title.end + 1] != "."
+    return not modality or _common(words[at].folded)
 
 
 def _after_person(words: list[Word], at: int, text: str) -> bool:
@@ -204,17 +257,18 @@ def _before_speech(words: list[Word], at: int, text: str) -> bool:
 
 def _beside_name(words: list[Word], at: int, text: str) -> bool:
     """True next to a word that was struck as a name."""
-    for left, right in ((at - 1, at), (at, at + 1)):
-        if 0 <= left and right < len(words) and NAME in (words[left].struck, words[right].struck):
-            if _BESIDE.fullmatch(text[words[left].end : words[right].start]):
+    for near in (at - 1, at + 1):
+        if 0 <= near < len(words) and words[near].struck == NAME:
+            left, right = sorted((words[near], words[at]))
+            if _BESIDE.fullmatch(text[left.end : right.start]):
                 return True
     return False
 
 
 def titles(words: list[Word], text: str) -> Iterator[Word]:
     """Titles whose name was struck: they go with it."""
-    for left, right in zip(words, words[1:], strict=False):
-        named = right.struck == NAME and not left.struck
-        if named and left.folded in vocabulary.cue("title"):
-            if _LIGHT.fullmatch(text[left.end : right.start]):
-                yield left
+    for title, name in pairwise(words):
+        gap = text[title.end : name.start]
+        named = name.struck == NAME and not title.struck and _LIGHT.fullmatch(gap) is not None
+        if named and title.folded in vocabulary.cue("title"):
+            yield title
