@@ -24,6 +24,7 @@ from pydicom.filewriter import write_dataset, write_file_meta_info
 from pydicom.uid import UID
 
 from watcher.dicom.elements import corrupt
+from watcher.dicom.frames import Rows, bands, open_rows
 from watcher.dicom.paging import release
 from watcher.dicom.part10 import PixelElement
 from watcher.dicom.quiet import LIBRARY_ERRORS, quiet
@@ -36,7 +37,9 @@ IMPLEMENTATION_CLASS_UID = "2.25.239471908571260943118563271406325879114"
 IMPLEMENTATION_VERSION_NAME = "IMG-INGESTION"
 _CHUNK = 1 << 20
 _FIRST_PIXEL_TAG, _AFTER_PIXEL_TAGS = 0x7FE00008, 0x7FE00011
+_PLANAR_CONFIGURATION = 0x00280006
 _OFFSET_TABLES = (0x7FE00001, 0x7FE00002)
+_FLOAT_TAGS = {4: (0x7FE00008, "OF"), 8: (0x7FE00009, "OD")}
 _SEQUENCE_END = pack("<HHL", 0xFFFE, 0xE0DD, 0)
 _MOST = 0xFFFFFFFE  # the greatest even defined length
 
@@ -107,7 +110,7 @@ def _meta(dataset: Dataset, syntax: str) -> bytes:
     meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
     buffer = DicomBytesIO()
-    write_file_meta_info(buffer, meta, enforce_standard=False)
+    write_file_meta_info(buffer, meta, enforce_standard=True)
     return bytes(128) + b"DICM" + bytes(buffer.getvalue())
 
 
@@ -158,8 +161,9 @@ def _chunks(value: memoryview) -> Iterator[memoryview]:
 
 def _native(frames: Frames, header: Dataset, little: bool) -> _Pixels:
     """Frames written anew; `header` gets the attributes that describe them (PS3.3 C.7.6.3)."""
-    first = frames.frame(0).dtype
-    bits = 1 if header.get("BitsAllocated") == 1 else 8 * first.itemsize
+    rows = open_rows(frames, 0)
+    cell = rows(0, 1).dtype
+    bits = 1 if header.get("BitsAllocated") == 1 else 8 * cell.itemsize
     cells = frames.rows * frames.columns * frames.samples * frames.number
     length = -(-cells * bits // 8)
     length += length % 2
@@ -167,46 +171,48 @@ def _native(frames: Frames, header: Dataset, little: bool) -> _Pixels:
         raise RefusedError(Reason.OVER_LIMIT, "pixels beyond 4 GB cannot be written uncompressed")
     with quiet():
         _describe(frames, header, bits)
-    if first.kind == "f":
-        return _Pixels(*_FLOAT_TAGS[first.itemsize], length, _frames(frames, little))
-    chunks = _bits(frames) if bits == 1 else _frames(frames, little)
+    parts = _bands(frames, rows)
+    if cell.kind == "f":
+        return _Pixels(*_FLOAT_TAGS[cell.itemsize], length, _cells(parts, little))
+    chunks = _bits(parts) if bits == 1 else _cells(parts, little)
     return _Pixels(0x7FE00010, "OB" if bits <= 8 else "OW", length, chunks)
 
 
-_FLOAT_TAGS = {4: (0x7FE00008, "OF"), 8: (0x7FE00009, "OD")}
-
-
 def _describe(frames: Frames, header: Dataset, bits: int) -> None:
-    header.Rows, header.Columns, header.SamplesPerPixel = (
-        frames.rows,
-        frames.columns,
-        frames.samples,
-    )
-    header.PhotometricInterpretation = frames.photometric
-    header.BitsAllocated = bits
+    # New elements each time: those of `header` are shared with the scrubbed data set.
+    header.add_new(0x00280002, "US", frames.samples)
+    header.add_new(0x00280004, "CS", frames.photometric)
+    header.add_new(0x00280010, "US", frames.rows)
+    header.add_new(0x00280011, "US", frames.columns)
+    header.add_new(0x00280100, "US", bits)
     if "BitsStored" in header:
-        header.HighBit = header.BitsStored - 1
-    if frames.samples > 1:
-        header.PlanarConfiguration = 0
-    elif "PlanarConfiguration" in header:
-        del header.PlanarConfiguration
-    for tag in _OFFSET_TABLES:
+        header.add_new(0x00280102, "US", header.BitsStored - 1)
+    for tag in (_PLANAR_CONFIGURATION, *_OFFSET_TABLES):
         if tag in header:
             del header[tag]
+    if frames.samples > 1:
+        header.add_new(_PLANAR_CONFIGURATION, "US", 0)
 
 
-def _frames(frames: Frames, little: bool) -> Iterator[memoryview]:
+def _bands(frames: Frames, opened: Rows | None) -> Iterator[NDArray[Any]]:
+    """Every frame in bands; `opened` is the first one, held no longer than it is needed."""
+    height = max(1, _CHUNK // (8 * frames.columns * frames.samples))
     for index in range(frames.number):
-        frame: NDArray[Any] = frames.frame(index)
-        ordered = frame.astype(frame.dtype.newbyteorder("<" if little else ">"), copy=False)
+        yield from bands(opened or open_rows(frames, index), frames.rows, height)
+        opened = None
+
+
+def _cells(parts: Iterator[NDArray[Any]], little: bool) -> Iterator[memoryview]:
+    for part in parts:
+        ordered = part.astype(part.dtype.newbyteorder("<" if little else ">"), copy=False)
         yield _bytes(np.ascontiguousarray(ordered))
 
 
-def _bits(frames: Frames) -> Iterator[memoryview]:
+def _bits(parts: Iterator[NDArray[Any]]) -> Iterator[memoryview]:
     """1-bit cells packed from the low bit up, across frames (PS3.5 8.1.1)."""
     left = np.empty(0, np.uint8)
-    for index in range(frames.number):
-        bits = np.concatenate([left, frames.frame(index).reshape(-1).astype(np.uint8)])
+    for part in parts:
+        bits = np.concatenate([left, part.reshape(-1).astype(np.uint8)])
         whole = len(bits) - len(bits) % 8
         left = bits[whole:]
         yield _bytes(np.packbits(bits[:whole], bitorder="little"))
