@@ -30,7 +30,7 @@ _NUMBERS = {
 }
 _CHARACTER_SET = Tag(0x00080005)
 
-Clean = dict[BaseTag, RawDataElement]
+Clean = dict[int, RawDataElement]
 
 
 class Coding:
@@ -78,7 +78,7 @@ class Coding:
 
     def dataset(self, elements: Clean) -> Dataset:
         """A clean data set that can be written without conversion."""
-        made = Dataset(dict(elements))
+        made = Dataset({element.tag: element for element in elements.values()})
         terms = charset_terms(elements.get(_CHARACTER_SET))
         # What pydicom will find declared, so that it sees nothing to convert.
         declared = list(charset.codecs(terms)) if terms else "iso8859"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from watcher.scrub.patient import Subject
 from watcher.scrub.pseudonyms import Pseudonyms, move
@@ -82,11 +83,10 @@ class Functions:
     ) -> None:
         self._names = names
         self._subject = subject
-        self._clean_text = clean_text
-        self._technical = technical
-        self._known = known
-        self._uids: dict[str, str] = {}
-        self._texts: dict[tuple[str, str], str] = {}
+        self._clean_text = cache(clean_text)
+        self._technical = cache(technical)
+        self._known = cache(known)
+        self._one_uid = cache(self._new_uid)
         self.shift_days = names.shift_days(subject.patient)
 
     def table(self) -> Mapping[str, Function]:
@@ -134,8 +134,8 @@ class Functions:
     def clean_text(self, text: str, vr: str, keyword: str) -> str:
         """Free text without what identifies."""
         if vr in _ONE_VALUE:
-            return self._one_text(text.rstrip(" \0"), keyword)
-        return _each(text, lambda one: self._one_text(one, keyword))
+            return self._clean_text(text.rstrip(" \0"), keyword)
+        return _each(text, lambda one: self._clean_text(one, keyword))
 
     def clean_or_dummy(self, text: str, vr: str, keyword: str) -> str:
         """The same where a value is required: a dummy rather than nothing (Type 1)."""
@@ -159,21 +159,8 @@ class Functions:
         """A value that says nothing, valid for the VR; a UID is remapped all the same."""
         return self.uid(text, vr, keyword) if vr == "UI" else _DUMMIES.get(vr, _DUMMY)
 
-    def _one_uid(self, original: str) -> str:
-        if original.startswith(_REGISTERED):
-            return original
-        made = self._uids.get(original)
-        if made is None:
-            made = self._uids[original] = self._names.uid(original)
-        return made
-
-    def _one_text(self, original: str, keyword: str) -> str:
-        if not original:
-            return ""
-        made = self._texts.get((original, keyword))
-        if made is None:
-            made = self._texts[original, keyword] = self._clean_text(original, keyword)
-        return made
+    def _new_uid(self, original: str) -> str:
+        return original if original.startswith(_REGISTERED) else self._names.uid(original)
 
     def _one_day(self, text: str) -> str:
         match = _DAY.fullmatch(text)
@@ -194,6 +181,9 @@ class Functions:
 
 
 def _each(text: str, function: Callable[[str], str]) -> str:
+    if "\\" not in text:
+        value = text.strip(" \0")
+        return function(value) if value else ""
     values = [value.strip(" \0") for value in text.split("\\")]
     return "\\".join(function(value) if value else "" for value in values)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from watcher.dicom import charset, dictionary
-from watcher.dicom.names import BaseTag, RawDataElement, Tag
+from watcher.dicom.names import RawDataElement, Tag
 from watcher.scrub.codes import is_code
 from watcher.scrub.elements import TEXT_VRS, Clean, Coding, charset_terms, text
 from watcher.scrub.functions import Function
@@ -76,11 +76,11 @@ class Header:
         `encodings` are the codecs of the data set around it, in force until it declares its own.
         """
         if _CHARACTER_SET in source:
-            encodings = charset.codecs(charset_terms(source[Tag(_CHARACTER_SET)]))
+            encodings = charset.codecs(charset_terms(source[_CHARACTER_SET]))
         found: Clean = {}
         owners = self._private.owners(source)
         for tag, element in source.items():
-            if tag >> 16 & 1:
+            if tag & 0x10000:
                 vr = self._private.vr(element, owners)
                 steps = self._plan.private_steps(vr)
                 if self._private.keeps(tag, owners):
@@ -98,7 +98,7 @@ class Header:
             self._private.reserve(found, owners, self._coding)
         return found
 
-    def _steps(self, source: Item, tag: BaseTag, vr: str, path: tuple[str, ...]) -> Steps:
+    def _steps(self, source: Item, tag: int, vr: str, path: tuple[str, ...]) -> Steps:
         if tag in _CODE_VALUES and not self._plan.has_line(tag):
             value = text(source[tag], vr, ("ascii",)).strip(" \0")
             return CODE if not value or is_code(_scheme(source), value) else NO_CODE
@@ -125,12 +125,10 @@ class Header:
                 return self._kept(element, vr, encodings)
             if number == 0 and step.act in {FUNCTION, CHECKED}:
                 value = text(element, vr, encodings)
-            value = self._value(step.act, step.value, value, element.tag, vr)
+            value = self._value(step.act, step.value, value, int(element.tag), vr)
         return self._coding.element(element.tag, vr, value)
 
-    def _value(
-        self, act: str, argument: str, value: str | bytes, tag: BaseTag, vr: str
-    ) -> str | bytes:
+    def _value(self, act: str, argument: str, value: str | bytes, tag: int, vr: str) -> str | bytes:
         if act == EMPTY:
             return ""
         if act == LITERAL:
@@ -166,7 +164,7 @@ class Header:
         elif act == KEEP:
             items = [self._whole(item, encodings) for item in source]
         elif act != EMPTY:
-            name = dictionary.label(element.tag)
+            name = dictionary.label(int(element.tag))
             items = [
                 self.clean(item, encodings, (*path, f"{name}[{number}]"))
                 for number, item in enumerate(source)
@@ -180,7 +178,7 @@ class Header:
             after: RawDataElement | None
             if element.VR == "SQ":
                 items = [self._whole(item, encodings) for item in items_of(element) or ()]
-                after = self._coding.sequence(tag, items)
+                after = self._coding.sequence(element.tag, items)
             else:
                 after = self._kept(element, _vr(element), encodings)
             if after is not None:
@@ -190,18 +188,18 @@ class Header:
     def _dummy_item(self) -> Clean:
         """A code that says nothing (PS3.15 E.1.1 wants a dummy that is valid)."""
         coded = ((0x00080100, "SH", "ANON"), (_SCHEME, "SH", "99ANON"), (0x00080104, "LO", "ANON"))
-        return {Tag(tag): self._coding.element(Tag(tag), vr, value) for tag, vr, value in coded}
+        return {tag: self._coding.element(Tag(tag), vr, value) for tag, vr, value in coded}
 
 
 def _vr(element: Element) -> str:
     """The VR an element is treated as: its own, or where it has none, the dictionary's."""
     vr = element.VR
     if vr is None or vr == "UN":
-        return dictionary.vr(element.tag) or "UN"
+        return dictionary.vr(int(element.tag)) or "UN"
     return str(vr)
 
 
 def _scheme(source: Item) -> str:
     if _SCHEME not in source:
         return ""
-    return text(source[Tag(_SCHEME)], "SH", ("ascii",)).strip(" \0")
+    return text(source[_SCHEME], "SH", ("ascii",)).strip(" \0")

@@ -22,14 +22,14 @@ _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
 
-class Item(dict[BaseTag, Element]):
+class Item(dict[int, Element]):
     """One data set or item: tag to element. The value of a sequence is a tuple of items."""
 
     file_meta: Dataset | None = None
 
     def get_item(self, tag: Any) -> Element:
         """The element, as pydicom's Dataset names this."""
-        return self[tag if isinstance(tag, BaseTag) else Tag(tag)]
+        return self[tag if isinstance(tag, int) else Tag(tag)]
 
     def __contains__(self, tag: Any) -> bool:
         return dict.__contains__(self, tag if isinstance(tag, int) else Tag(tag))
@@ -43,7 +43,7 @@ def tree(dataset: Dataset) -> Item:
     """The whole of a parsed file; the data set's own elements are not converted."""
     made = Item()
     for element in dataset.values():
-        made[element.tag] = _branch(dataset, element)
+        made[int(element.tag)] = _branch(dataset, element)
     made.file_meta = getattr(dataset, "file_meta", None)
     return made
 
@@ -132,7 +132,7 @@ class _Reader:
                 at += 8
             else:
                 vr, at, length = self._explicit(at, end)
-            at = self._element(item, BaseTag(tag), vr, at, length, end)
+            at = self._element(item, tag, vr, at, length, end)
         if at != end or undefined:
             raise _OddError
         return item, at
@@ -146,7 +146,7 @@ class _Reader:
             raise _OddError
         return vr.decode("ascii"), at + 12, self._length(self._data, at + 8)[0]
 
-    def _element(self, item: Item, tag: BaseTag, vr: str, at: int, length: int, end: int) -> int:
+    def _element(self, item: Item, tag: int, vr: str, at: int, length: int, end: int) -> int:
         """Put one element into the item; returns where the next one starts."""
         kind = vr if vr and vr != "UN" else dictionary.vr(tag)
         stop = at + length
@@ -159,14 +159,14 @@ class _Reader:
         elif kind != "SQ":
             value = self._data[at:stop]
             item[tag] = RawDataElement(
-                tag, vr or None, length, value, 0, self._implicit, self._little
+                BaseTag(tag), vr or None, length, value, 0, self._implicit, self._little
             )
             return stop
         elif vr == "UN":
             raise _OddError
         else:
             items, _ = self.items(at, stop)
-        item[tag] = _sequence(tag, items)
+        item[tag] = _sequence(BaseTag(tag), items)
         return stop
 
 
@@ -180,7 +180,7 @@ class Writer:
         self._short = Struct(f"{order}HH2sH").pack
         self._long = Struct(f"{order}HH2sHL").pack
 
-    def sequence(self, items: Iterable[Mapping[BaseTag, RawDataElement]]) -> bytes:
+    def sequence(self, items: Iterable[Mapping[int, RawDataElement]]) -> bytes:
         """The value field of a sequence with these items, of defined lengths."""
         parts: list[bytes] = []
         for item in items:
@@ -189,7 +189,7 @@ class Writer:
         return b"".join(parts)
 
     def _element(self, element: RawDataElement) -> bytes:
-        tag, value = element.tag, element.value or b""
+        tag, value = int(element.tag), element.value or b""
         if self._implicit:
             return self._head(tag >> 16, tag & 0xFFFF, len(value)) + value
         vr = (element.VR or dictionary.vr(tag) or "UN").encode("ascii")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from watcher.dicom import dictionary
-from watcher.dicom.names import BaseTag, Tag
+from watcher.dicom.names import Tag
 from watcher.scrub.elements import Clean, Coding, text
 from watcher.scrub.lines import Line
 from watcher.scrub.nested import Element, Item
@@ -48,12 +48,12 @@ class PrivateRules:
         for tag, element in source.items():
             if self.is_creator(tag):
                 creator = text(element, "LO", ("iso8859",)).strip(" \0")
-                found[int(tag) & 0xFFFF0000 | tag & 0xFF] = creator
+                found[tag & 0xFFFF0000 | tag & 0xFF] = creator
         return found or _NONE
 
     def vr(self, element: Element, owners: Owners) -> str:
         """The VR of a safe element, as its file or else the table says; "" when it is not safe."""
-        place = self.place(element.tag, owners)
+        place = self.place(int(element.tag), owners)
         allowed = self.safe.get(place, ())
         if not allowed:
             return ""
@@ -62,11 +62,11 @@ class PrivateRules:
             return _fitting(allowed, element.value)
         return str(vr) if vr in allowed or _alike(str(vr), allowed) else ""
 
-    def keeps(self, tag: BaseTag, owners: Owners) -> bool:
+    def keeps(self, tag: int, owners: Owners) -> bool:
         """Whether a site keeps this element as it is."""
         return bool(self.kept) and self.place(tag, owners) in self.kept
 
-    def label(self, tag: BaseTag, owners: Owners) -> str:
+    def label(self, tag: int, owners: Owners) -> str:
         """A name for an element; a private one's creator is told only where a table knows it."""
         place = self.place(tag, owners)
         if not tag >> 16 & 1 or place not in self.safe:
@@ -74,25 +74,25 @@ class PrivateRules:
         return f'({place[0]:04X},"{place[1]}",{place[2]:02X})'
 
     @staticmethod
-    def place(tag: BaseTag, owners: Owners) -> Place:
+    def place(tag: int, owners: Owners) -> Place:
         """(group, Private Creator, last two digits) of a private element; the creator may be ""."""
-        block = int(tag) & 0xFFFF0000 | (tag & 0xFFFF) >> 8
+        block = tag & 0xFFFF0000 | (tag & 0xFFFF) >> 8
         return tag >> 16, owners.get(block, ""), tag & 0xFF
 
     @staticmethod
-    def is_creator(tag: BaseTag) -> bool:
+    def is_creator(tag: int) -> bool:
         """Whether this is a Private Creator: it goes or stays with the elements of its block."""
         return tag >> 16 & 1 == 1 and 0x10 <= tag & 0xFFFF <= 0xFF
 
     @staticmethod
     def reserve(found: Clean, owners: Owners, coding: Coding) -> None:
         """Put back the Private Creators of the blocks that still have elements."""
-        blocks = {int(tag) & 0xFFFF0000 | (tag & 0xFFFF) >> 8 for tag in _private(found)}
+        blocks = {tag & 0xFFFF0000 | (tag & 0xFFFF) >> 8 for tag in _private(found)}
         for block in sorted(blocks):
-            found[Tag(block)] = coding.element(Tag(block), "LO", owners[block])
+            found[block] = coding.element(Tag(block), "LO", owners[block])
 
 
-def _private(tags: Iterable[BaseTag]) -> list[BaseTag]:
+def _private(tags: Iterable[int]) -> list[int]:
     return [tag for tag in tags if tag >> 16 & 1 and tag & 0xFFFF > 0xFF]
 
 

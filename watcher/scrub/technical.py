@@ -43,7 +43,7 @@ def _known(value: str, identity: Identity) -> list[tuple[int, int]]:
     return [
         (start, end)
         for start, end, name in known.find(value, identity.spellings)
-        if not _is_common(name, value[start:end])
+        if not _is_common(name, value[start:end], identity)
     ]
 
 
@@ -53,8 +53,11 @@ def _without(value: str, spans: Sequence[tuple[int, int]]) -> str:
     return " ".join(kept.split()) if any(letter.isalnum() for letter in kept) else ""
 
 
-def _is_common(name: str, found: str) -> bool:
-    """Whether a hit among this patient's values is too common to mean the patient."""
+def _is_common(name: str, found: str, identity: Identity) -> bool:
+    """Whether a hit among this file's values is too common to mean the patient, or the maker."""
+    word = name or fold(found)
+    if word in identity.makers and word not in identity.spellings.names:
+        return True
     if name:
         return vocabulary.certain(name)
     return sum(letter.isalnum() for letter in found) < 4

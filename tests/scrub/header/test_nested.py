@@ -92,9 +92,9 @@ def test_what_is_written_reads_back(implicit: bool, little: bool, undefined: boo
     assert again.ContentSequence == made.ContentSequence
 
 
-def _plain(item: Item) -> dict[BaseTag, RawDataElement]:
+def _plain(item: Item) -> dict[int, RawDataElement]:
     """The item with its sequences as bytes again, as the header engine makes them."""
-    plain: dict[BaseTag, RawDataElement] = {}
+    plain: dict[int, RawDataElement] = {}
     for tag, element in item.items():
         assert isinstance(element, RawDataElement)
         if element.VR == "SQ":
