@@ -6,10 +6,12 @@ hashes go in and come out; no pixels cross the pipe. Everything unexpected is ca
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import mmap
 import os
+import resource
 import time
 import traceback
 from collections.abc import Iterator
@@ -54,7 +56,7 @@ def prepare(job: Job) -> Outcome:
     except MemoryError:
         outcome = Refused(Reason.OUT_OF_MEMORY)
     except OSError as error:
-        outcome = Deferred(Reason.UNREADABLE, f"errno-{error.errno}")
+        outcome = _io(error)
     except RecursionError:
         outcome = Refused(Reason.OVER_LIMIT, "recursion")
     except BaseException as error:
@@ -63,6 +65,13 @@ def prepare(job: Job) -> Outcome:
         outcome = Refused(Reason.INTERNAL, place(error))
     clear(job)
     return outcome
+
+
+def _io(error: OSError) -> Refused | Deferred:
+    if error.errno == errno.ENOMEM:
+        return Refused(Reason.OUT_OF_MEMORY)
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return Deferred(Reason.DISK_FULL if full else Reason.UNREADABLE, f"errno-{error.errno}")
 
 
 def place(error: BaseException) -> str:
@@ -101,14 +110,29 @@ def _prepare(job: Job) -> Prepared:
     descriptor = opening.open_source(job.root, job.path, job.device)
     try:
         before = opening.signature(descriptor)
-        with steps.step("read"):
-            source = _contents(descriptor, before.size, job.limits)
-        prepared = _instance(job, source, before, steps)
+        with _room_to_map(before.size):
+            with steps.step("read"):
+                source = _contents(descriptor, before.size, job.limits)
+            prepared = _instance(job, source, before, steps)
         if opening.signature(descriptor) != before:
             raise DeferredError(Reason.CHANGED)
     finally:
         os.close(descriptor)
     return replace(prepared, steps_ms=steps.ms)
+
+
+@contextmanager
+def _room_to_map(size: int) -> Iterator[None]:
+    """The cap is on what a worker allocates: a file that is only mapped comes on top of it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if size < _MAPPED_FROM or soft == resource.RLIM_INFINITY:
+        yield
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (soft + size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _contents(descriptor: int, size: int, limits: Limits) -> memoryview:

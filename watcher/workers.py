@@ -34,8 +34,8 @@ def _start(memory: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.nice(5)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    used = _address_space()
-    resource.setrlimit(resource.RLIMIT_AS, (used + memory, used + memory))
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (_address_space() + memory, most))
 
 
 def _address_space() -> int:
