@@ -130,6 +130,9 @@ class RenderOptions(Options):
 class DeliverOptions(Options):
     """`[deliver]`: the backend, and how hard it is tried."""
 
+    # Somebody will put a token where only its place belongs: the refusal must not repeat it.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     url: str = "embedded"
     """The backend's base URL, or "embedded" for the reference receiver inside this process."""
     concurrency: int = Field(4, ge=1, le=256)

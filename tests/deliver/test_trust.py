@@ -385,11 +385,13 @@ def test_settings_that_refuse_the_start(wrong: dict[str, Any]) -> None:
     assert CANARY not in str(caught.value)
 
 
-def test_a_secret_itself_is_no_setting() -> None:
+@pytest.mark.parametrize("setting", ["secret", "proxy_secret"])
+def test_a_secret_itself_is_no_setting(setting: str) -> None:
     """The main settings file is no place for it, and the refusal does not repeat it."""
-    with pytest.raises(ValueError, match="secret") as caught:
-        DeliverOptions(secret="tok")
+    with pytest.raises(ValueError, match=setting) as caught:
+        DeliverOptions.model_validate({setting: CANARY})
     assert "file" in str(caught.value)
+    assert CANARY not in f"{caught.value} {caught.value!r}"
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o777, 0o610])

@@ -6,14 +6,18 @@ import asyncio
 import base64
 import copy
 import json
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.deliver.parcels import parcel_in, png_bytes, study_fields, uid
+from tests.receiver.test_scanner import JSON
 from watcher.deliver import body
 from watcher.deliver.client import Destination
 from watcher.deliver.outcomes import Situation, Verdict
@@ -22,6 +26,9 @@ from watcher.errors import ConfigError
 from watcher.options import DeliverOptions
 from watcher.receiver.app import Running, start
 from watcher.receiver.faults import Fault, Faults, Kind
+from watcher.receiver.png import BadImageError, check
+from watcher.receiver.scanner import Scanner
+from watcher.receiver.upload import RejectedError, judge
 
 Edit = Callable[[dict[str, Any]], object]
 Reply = tuple[int, dict[str, str], dict[str, Any]]
@@ -252,6 +259,40 @@ async def test_a_body_beyond_the_limit(tmp_path: Path) -> None:
     ):
         assert answer.status == 413
     await running.stop()
+
+
+@given(JSON)
+def test_no_json_brings_it_down(value: object) -> None:
+    """Whatever is sent is refused by a place in it; nothing else is ever raised."""
+    with tempfile.TemporaryDirectory() as folder:
+        scanner = Scanner(Path(folder))
+        scanner.feed(json.dumps(value).encode())
+        scanner.close()
+        with pytest.raises(RejectedError):
+            judge(scanner, Path(folder), inflate=True)
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_no_bytes_bring_down_the_png_check(data: bytes, signed: bool) -> None:
+    """With a PNG's signature or without."""
+    fields = request_fields()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.png"
+        path.write_bytes(png_bytes(16, 12)[:33] * signed + data)
+        with pytest.raises(BadImageError):
+            check(path, fields, inflate=True)
+
+
+def request_fields() -> dict[str, Any]:
+    """What a request says of a 16 by 12 image."""
+    return {
+        "width": 16,
+        "height": 12,
+        "samplesPerPixel": 1,
+        "bitsAllocated": 8,
+        "bitsStored": 8,
+        "highBit": 7,
+    }
 
 
 # -- idempotency -------------------------------------------------------------------------------

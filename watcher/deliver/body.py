@@ -50,10 +50,12 @@ class Body:
                 raise DeferredError(Reason.SPOOL_LOST, "text") from None
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """`pieces`, read on a thread."""
-        pieces = self.pieces()
-        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-            yield piece
+        """`pieces`, read on a thread; small ones are joined, for each hop costs a tenth of a ms."""
+        pieces, sent = self.pieces(), 0
+        while sent < self.size:
+            joined = await asyncio.to_thread(_joined, pieces)
+            sent += len(joined)
+            yield joined
 
     def check(self) -> None:
         """Look, cheaply, whether every text is there in its length; DeferredError(SPOOL_LOST)."""
@@ -117,6 +119,18 @@ class _Text:
         if left or digest.hexdigest() != self._sha256:
             raise ValueError
         yield held
+
+
+def _joined(pieces: Iterator[bytes]) -> bytes:
+    """The next pieces, until they are worth a hop."""
+    taken: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        taken.append(piece)
+        size += len(piece)
+        if size >= _PIECE:
+            break
+    return b"".join(taken)
 
 
 def _parts(parcels: Sequence[Parcel]) -> Iterator[bytes | _Text]:
