@@ -132,6 +132,8 @@ class Plan:
             return (Step(KEEP, "", "unlisted: keep"),)
         if tag in _unlisted_tags("keep"):
             return (Step(FUNCTION, "clean_known", "unlisted: keep"),)
+        if tag in _unlisted_tags("technical"):
+            return (Step(FUNCTION, "clean_technical", "unlisted: technical"),)
         return (self._by_vr(tag, vr),)
 
     def _by_vr(self, tag: int, vr: str) -> Step:

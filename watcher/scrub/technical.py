@@ -13,6 +13,7 @@ from watcher.scrub.text import known, patterns, vocabulary
 _LONGEST_NUMBER = 7
 _LONGEST_CAPITALS = 8
 _WORD = re.compile(r"[^\W_]+")
+_CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SETTING = re.compile(r"\s?[=:]")
 
 
@@ -68,8 +69,16 @@ def _looks_like_a_name(word: str, rest: str) -> bool:
     digits = sum(letter.isdigit() for letter in folded)
     if digits:
         return digits > _LONGEST_NUMBER
-    if len(folded) < 4 or vocabulary.knows(folded) or _SETTING.match(rest):
+    if len(folded) < 4 or _is_known(word) or _SETTING.match(rest):
         return False
     if folded in vocabulary.names():
         return True
     return not (word.isupper() and len(folded) <= _LONGEST_CAPITALS)
+
+
+def _is_known(word: str) -> bool:
+    """Whether a list knows the word, or all the words that are run together in it."""
+    if vocabulary.knows(fold(word)):
+        return True
+    parts = _CAMEL.findall(word)
+    return len(parts) > 1 and all(vocabulary.knows(fold(part)) for part in parts)

@@ -63,7 +63,17 @@ IDENTITY = Identity.of(parsed(file_of(instance(InstitutionName="Lakemont"))).dat
 
 
 @pytest.mark.parametrize(
-    "text", ["1.375:1", "FEEPI", "GCoilType=8", "gradientAmp=8921", "10000", "P4^P101", "ECOR"]
+    "text",
+    [
+        "1.375:1",
+        "FEEPI",
+        "GCoilType=8",
+        "gradientAmp=8921",
+        "10000",
+        "P4^P101",
+        "ECOR",
+        "ImagePositionPatient",
+    ],
 )
 def test_settings_stay(text: str) -> None:
     assert clean_technical(text, IDENTITY) == text

@@ -222,7 +222,7 @@ def test_safe_private_elements_hold_no_names_and_no_blobs() -> None:
     assert len(safe_private()) > 2000
 
 
-@pytest.mark.parametrize("kind", ["remove", "keep", "binary"])
+@pytest.mark.parametrize("kind", ["remove", "keep", "technical", "binary"])
 def test_unlisted_keywords_exist_and_are_not_in_the_table(kind: str) -> None:
     listed = {row.keyword for row in rows()}
     assert unlisted(kind)

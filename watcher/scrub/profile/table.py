@@ -51,7 +51,7 @@ def safe_private() -> Private:
 
 @cache
 def unlisted(kind: str) -> frozenset[str]:
-    """Keywords of unlisted.txt under `kind`: remove, keep or binary."""
+    """Keywords of unlisted.txt under `kind`: remove, keep, technical or binary."""
     found = (line.partition(": ") for line in _lines("unlisted.txt"))
     return frozenset(word for name, _, words in found if name == kind for word in words.split())
 
