@@ -27,6 +27,7 @@ from tests.deliver.parcels import MakeParcel
 from tests.deliver.sockets import OK, Handler, answer, listening, read_request
 from watcher.deliver.client import Destination
 from watcher.deliver.credential import ClientCredentials, TokenError
+from watcher.deliver.http import Proxy
 from watcher.deliver.outcomes import Answer, Situation, Verdict
 from watcher.deliver.secret import Secret, load
 from watcher.errors import ConfigError
@@ -494,7 +495,7 @@ class TokenEndpoint:
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             head, body = await read_request(reader)
-            if head.startswith(b"POST /token"):
+            if b"/token " in head.split(b"\r\n")[0]:
                 self.requests.append((head, body))
                 await asyncio.sleep(self.delay)
                 writer.write(self.replies.pop(0) if self.replies else self.token())
@@ -556,7 +557,8 @@ async def test_refreshed_ahead_of_expiry(tmp_path: Path) -> None:
     endpoint = TokenEndpoint(life=100.0)
     now = 1000.0
     async with listening(endpoint) as url, aiohttp.ClientSession() as session:
-        credentials = ClientCredentials(oauth_options(url, tmp_path), clock=lambda: now)
+        options = oauth_options(url, tmp_path)
+        credentials = ClientCredentials(options, Proxy(options), clock=lambda: now)
 
         async def used(at: float) -> str:
             nonlocal now
@@ -624,10 +626,18 @@ async def test_nothing_secret_in_any_failure(
     """Not in the answer, the destination's own text, or the log at its loudest."""
     caplog.set_level(0)
     secret = f"file:{private(tmp_path / 's', CANARY)}"
-    options = DeliverOptions(url="http://localhost:9", auth="bearer", secret=secret)
+    options = DeliverOptions(
+        url="http://localhost:9",
+        auth="bearer",
+        secret=secret,
+        proxy="http://localhost:9",
+        proxy_secret=secret,
+    )
     async with Destination(options) as destination:
         got = await destination.send([make_parcel()])
-        shown = f"{got!r} {destination!r} {vars(destination)!r} {options!r} {caplog.text}"
+        inner = [vars(part) for part in vars(destination).values() if hasattr(part, "__dict__")]
+        shown = f"{got!r} {destination!r} {vars(destination)!r} {inner!r} {options!r} {caplog.text}"
+    assert got.verdict is Verdict.LATER
     assert CANARY not in shown
 
 
@@ -664,6 +674,29 @@ async def test_a_configured_proxy(make_parcel: MakeParcel, tmp_path: Path) -> No
     assert heads[0].startswith(b"POST http://localhost:1/v1/images/upload ")
     basic = base64.b64encode(f"user:{CANARY}".encode())
     assert b"Proxy-Authorization: Basic " + basic + b"\r\n" in heads[0]
+
+
+async def test_tokens_come_through_the_proxy_too(make_parcel: MakeParcel, tmp_path: Path) -> None:
+    """A site that needs one needs it for both."""
+    endpoint = TokenEndpoint()
+    lines: list[bytes] = []
+
+    async def proxying(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            head, _ = await read_request(reader)
+            lines.append(head.split(b"\r\n")[0])
+            writer.write(endpoint.token() if b"/token" in lines[-1] else answer(200, OK))
+            await writer.drain()
+
+    async with (
+        listening(proxying) as proxy,
+        oauth("http://localhost:1", tmp_path, proxy=proxy) as destination,
+    ):
+        assert (await destination.send([make_parcel()])).verdict is Verdict.DELIVERED
+    assert [line.split()[1] for line in lines] == [
+        b"http://localhost:1/token",
+        b"http://localhost:1/v1/images/upload",
+    ]
 
 
 async def test_tls_through_a_proxy(

@@ -13,19 +13,17 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
-from watcher.deliver import outcomes, trust
+from watcher.deliver import http, outcomes, trust
 from watcher.deliver.body import Body
-from watcher.deliver.credential import Credential, TokenError, basic, credential
+from watcher.deliver.credential import Credential, TokenError, credential
 from watcher.deliver.outcomes import Answer, Answered, Situation, Verdict
 from watcher.deliver.pace import Pace
 from watcher.deliver.parcel import Parcel, request_key
 from watcher.deliver.retry import retry_after
-from watcher.deliver.secret import load
-from watcher.errors import ConfigError, DeferredError, RefusedError
+from watcher.errors import DeferredError, RefusedError
 from watcher.options import DeliverOptions
 
 _SLICE = 128 << 10  # what must go out within `stall_timeout`
-_ANSWER_MOST = 64 << 10  # bytes of an answer that are looked at
 _KEEP_ALIVE = 4.0  # seconds; below Node's 5, so that we close an idle connection first
 
 
@@ -39,8 +37,8 @@ class Destination:
         self._options = options
         self._base = trust.checked_url(options.url, options, "url")
         self._tls = trust.context(options) if trust.wanted(options) else True
-        self._proxy, self._proxy_headers = _proxy(options)
-        self._credential: Credential = credential(options)
+        self._proxy = http.Proxy(options)
+        self._credential: Credential = credential(options, self._proxy)
         self._pace = Pace(options.bytes_per_second)
         self._session: aiohttp.ClientSession | None = None
 
@@ -128,9 +126,9 @@ class Destination:
         return outcomes.answered(answer, parcels=2, images=2)
 
     async def _headers(self) -> dict[str, str]:
-        headers = {"Accept": "application/json"}
-        if self._base.scheme == "http" and self._proxy_headers:
-            headers |= self._proxy_headers  # with TLS they go into CONNECT, and only there
+        # Compressed answers would save nothing, and a bomb of one would cost a lot.
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        headers |= self._proxy.headers(self._base)
         return headers | dict(await self._credential.headers(self._opened()))
 
     async def _exchange(
@@ -147,10 +145,9 @@ class Destination:
                 data=stream,
                 headers=headers,
                 allow_redirects=False,
-                proxy=self._proxy,
-                proxy_headers=self._proxy_headers,
+                **self._proxy.arguments(),
             ) as response:
-                body = await _read(response)
+                body = await http.read(response)
                 return Answered(
                     response.status,
                     response.headers.get("Content-Type", ""),
@@ -163,14 +160,13 @@ class Destination:
             o = self._options
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    ssl=self._tls, limit=o.concurrency, keepalive_timeout=_KEEP_ALIVE
+                    ssl=self._tls, limit=o.concurrency + 1, keepalive_timeout=_KEEP_ALIVE
                 ),
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=o.connect_timeout, sock_read=o.answer_timeout
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
-                auto_decompress=False,
             )
         return self._session
 
@@ -198,8 +194,9 @@ class _Stream(aiohttp.Payload):
     ) -> None:
         try:
             async for piece in self._body.stream():
-                for start in range(0, len(piece), _SLICE):
-                    await self._slice(writer, piece[start : start + _SLICE])
+                view = memoryview(piece)
+                for start in range(0, len(view), _SLICE):
+                    await self._slice(writer, view[start : start + _SLICE])
         except DeferredError:
             self.trouble = Situation.SPOOL_LOST
             raise
@@ -209,7 +206,7 @@ class _Stream(aiohttp.Payload):
         """Whether the backend may have all of it; said before the last byte goes, not after."""
         return self._left <= 0
 
-    async def _slice(self, writer: AbstractStreamWriter, data: bytes) -> None:
+    async def _slice(self, writer: AbstractStreamWriter, data: memoryview) -> None:
         await self._pace.take(len(data))
         self._left -= len(data)
         try:
@@ -218,17 +215,6 @@ class _Stream(aiohttp.Payload):
         except TimeoutError:
             self.trouble = Situation.STALLED
             raise
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """The answer's first bytes; a longer one is no acknowledgement of ours."""
-    kept = bytearray()
-    async for piece in response.content.iter_any():
-        kept += piece
-        if len(kept) > _ANSWER_MOST:
-            response.close()
-            return b""
-    return bytes(kept)
 
 
 def _invalid(parcels: Sequence[Parcel], error: RefusedError) -> Answer:
@@ -263,15 +249,3 @@ def _situation(error: BaseException) -> Situation:
     if isinstance(error.__cause__, ssl.SSLError) and not isinstance(error, aiohttp.ClientSSLError):
         return Situation.TLS_FAILED  # an alert after the handshake, e.g. to our certificate
     return next((s for kind, s in _SITUATIONS if isinstance(error, kind)), Situation.RESET)
-
-
-def _proxy(options: DeliverOptions) -> tuple[URL | None, dict[str, str] | None]:
-    if not options.proxy:
-        return None, None
-    url = URL(options.proxy)
-    if url.scheme not in ("http", "https") or not url.host or url.user or url.password:
-        raise ConfigError("proxy: must be http://HOST:PORT, without user or password")
-    if not options.proxy_secret:
-        return url, None
-    user_and_password = load(options.proxy_secret, "proxy_secret").reveal()
-    return url, {"Proxy-Authorization": basic(user_and_password)}

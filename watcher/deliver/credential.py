@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ from urllib.parse import quote_plus
 import aiohttp
 
 from watcher.deliver import trust
+from watcher.deliver.http import Proxy, basic, read
 from watcher.deliver.outcomes import Situation
 from watcher.deliver.secret import Secret, load
 from watcher.errors import ConfigError
@@ -42,7 +42,7 @@ class Credential(Protocol):
         ...
 
 
-def credential(options: DeliverOptions) -> Credential:
+def credential(options: DeliverOptions, proxy: Proxy) -> Credential:
     """The credential the settings ask for. Raises ConfigError."""
     if options.auth == "none":
         return _Fixed(options, "", "")
@@ -52,7 +52,7 @@ def credential(options: DeliverOptions) -> Credential:
         return _Fixed(options, "Authorization", "Bearer ")
     if options.auth == "api-key":
         return _Fixed(options, options.api_key_header, "")
-    return ClientCredentials(options)
+    return ClientCredentials(options, proxy)
 
 
 class _Fixed:
@@ -84,12 +84,16 @@ class ClientCredentials:
     """OAuth2 client credentials (RFC 6749 section 4.4): one refresh at a time, ahead of expiry."""
 
     def __init__(
-        self, options: DeliverOptions, clock: Callable[[], float] = time.monotonic
+        self,
+        options: DeliverOptions,
+        proxy: Proxy,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not options.oauth_client_id:
             raise ConfigError("oauth_client_id: missing")
         self._url = trust.checked_url(options.oauth_token_url, options, "oauth_token_url")
         self._options = options
+        self._proxy = proxy
         self._secret = load(options.secret, "secret")
         self._clock = clock
         self._lock = asyncio.Lock()
@@ -136,10 +140,15 @@ class ClientCredentials:
                 async with session.post(
                     self._url,
                     data={name: value for name, value in form.items() if value},
-                    headers={"Authorization": basic(identity), "Accept": "application/json"},
+                    headers={
+                        "Authorization": basic(identity),
+                        "Accept": "application/json",
+                        **self._proxy.headers(self._url),
+                    },
                     allow_redirects=False,
+                    **self._proxy.arguments(),
                 ) as response:
-                    status, body = response.status, await response.content.read(64 << 10)
+                    status, body = response.status, await read(response)
         except (aiohttp.ClientError, OSError, ValueError):
             raise TokenError(Situation.TOKEN_UNAVAILABLE) from None
         if status in (400, 401, 403):
@@ -148,11 +157,6 @@ class ClientCredentials:
         if token is None:
             raise TokenError(Situation.TOKEN_UNAVAILABLE)
         return token
-
-
-def basic(user_and_password: str) -> str:
-    """The value of an Authorization header (RFC 7617)."""
-    return "Basic " + base64.b64encode(user_and_password.encode()).decode()
 
 
 def _token(body: bytes) -> tuple[Secret, float] | None:
