@@ -90,6 +90,13 @@ def old(path: Path) -> Path:
     return age(path)
 
 
+def fill(folder: Path, count: int) -> None:
+    """Many files at rest, `0`, `1` and so on: hard links, which are made faster than files."""
+    first = old(folder / "0")
+    for index in range(1, count):
+        os.link(first, folder / str(index))
+
+
 def make(folder: Path) -> None:
     """A folder, and those above it."""
     folder.mkdir(parents=True)

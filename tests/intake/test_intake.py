@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from watchdog.observers.inotify_c import InotifyEvent, InotifyFD
 
-from tests.intake.running import age, at_work, old, options_of, paths, running
+from tests.intake.running import age, at_work, fill, old, options_of, paths, running
 from watcher.intake import Arrival, Intake, open_source, signature
 from watcher.intake.scanning import look_at
 
@@ -80,8 +80,7 @@ async def renames_arrive_once(tmp_path: Path, root: Path, count: int) -> None:
     """All of them, each once, whatever the kernel dropped."""
     source = tmp_path / "source"
     source.mkdir()
-    for index in range(count):
-        old(source / str(index))
+    fill(source, count)
     async with running(root) as house:
         await house.armed("north")
         moving = asyncio.create_task(rename_in(root, source, count))
@@ -367,6 +366,34 @@ async def test_nobody_who_takes_loses_nothing(root: Path, north: Path) -> None:
         assert not intake.idle
         assert len(set(paths(await house.take(200, within=20)))) == 200
         await house.until(lambda: intake.idle)
+
+
+async def test_a_backlog_is_not_counted_as_missed_by_events(root: Path, north: Path) -> None:
+    """It takes several scans to hand it out, and none of its files ever had an event."""
+    for index in range(100):
+        old(north / str(index))
+    intake = Intake(options_of(root, scan_every=0.05), queue_size=2, line_limit=10)
+    async with at_work(intake, root) as house:
+        await asyncio.sleep(0.3)
+        assert len(set(paths(await house.take(100)))) == 100
+        scans = intake.counters.totals.scans
+        await house.until(lambda: intake.counters.totals.scans > scans + 3)
+        assert intake.counters.totals.missed_by_events == 0
+
+
+async def test_a_single_image_passes_another_customers_backlog(root: Path, north: Path) -> None:
+    """Of thousands of files, only those in the queue already are served before it."""
+    (root / "south").mkdir()
+    fill(north, 3000)
+    intake = Intake(options_of(root), queue_size=16)
+    async with at_work(intake, root) as house:
+        await house.armed("north", "south")
+        await house.take(100)
+        (root / "south" / "urgent").write_bytes(b"1")
+        await asyncio.sleep(0.2)
+        served = [arrival.customer for arrival in await house.take(40)]
+        assert "south" in served
+        assert len(set(paths(await house.take(2861)))) == 2861
 
 
 async def test_an_overflow_of_the_kernels_queue_is_answered_by_a_scan(

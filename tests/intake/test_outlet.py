@@ -60,7 +60,7 @@ async def test_a_full_line_refuses_and_tells_when_there_is_room() -> None:
     outlet = Outlet(1, 10, told.append)
     accepted = [outlet.put(arrival("a", index)) for index in range(12)]
     assert accepted == [True] * 10 + [False] * 2
-    assert outlet.room("a") == 0
+    assert len(outlet) == 10
     assert outlet.put(arrival("b", 0))
     async with running(outlet):
         for _ in range(4):

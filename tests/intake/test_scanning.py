@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.intake.running import age
+from tests.intake.running import age, fill
 from watcher.intake import scanning
 from watcher.intake.scanning import Scanner, Sweep, fingerprint, look_at, take_census
 
@@ -188,8 +188,7 @@ def test_a_scan_costs_no_more_than_ten_microseconds_a_file(north: Path) -> None:
     """That is a second for a hundred thousand files; in processor time, not by the clock."""
     for folder in range(10):
         (north / str(folder)).mkdir()
-        for index in range(1000):
-            os.close(os.open(f"{north}/{folder}/{index}", os.O_CREAT | os.O_WRONLY))
+        fill(north / str(folder), 1000)
     first = scan(north)
     assert len(first.fresh) == 10_000
     known = known_from(first)

@@ -49,6 +49,10 @@ class Schedule:
         self.hurried = True
         self.due = min(self.due, self._earliest)
 
+    def resume(self) -> None:
+        """Scan now: the last scan left files behind for want of room, and there is room."""
+        self.hurried, self.due = True, 0.0
+
     def begin(self) -> None:
         """A scan starts: what is asked for from now on needs another one."""
         self.hurried, self.running = False, True
@@ -77,6 +81,8 @@ class Customer:
     watch_trouble: Trouble | None = None
     next_arm: float = 0.0
     scanned_since_armed: bool = False
+    caught_up: bool = False
+    """That scan saw all files and all found a place: what is new from now on, events tell of."""
     held_back: bool = False
     """Files were seen for which the outlet had no place."""
     last: Sweep = field(default_factory=Sweep)

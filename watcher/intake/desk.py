@@ -55,7 +55,7 @@ class Desk:
         if customer.knows(sight.path, sight.signature):
             return
         unheard = sight.path not in customer.known and key not in self._settling
-        if unheard and customer.scanned_since_armed:
+        if unheard and customer.caught_up:
             customer.unhinted.add(sight.path)
         age = ground.wall() - sight.signature.mtime_ns / 1e9
         teller = self._settling.offer(key, customer.quiet, sight.signature, ground.clock(), age)

@@ -81,7 +81,7 @@ class Guard:
             customer.next_arm = now + RETRY_AFTER
             return
         customer.watch_trouble = None
-        customer.scanned_since_armed = False
+        customer.scanned_since_armed = customer.caught_up = False
         customer.condition.mode = "events"
         # The watch stands: whatever came before it is found by this scan.
         customer.schedule.hurry()

@@ -20,7 +20,7 @@ from watcher.intake.watching import HintBox
 from watcher.options import IntakeOptions
 
 QUEUE_SIZE = 256
-LINE_LIMIT = 20_000
+LINE_LIMIT = 10_000
 HINT_LIMIT = 65_536
 THREADS = 32
 
@@ -117,4 +117,5 @@ class Intake:
         customer = self._ground.customers.get(name)
         if customer is not None and customer.held_back:
             customer.held_back = False
-            self._ground.hurry(customer)
+            customer.schedule.resume()
+            self._ground.round_wanted.set()

@@ -17,7 +17,7 @@ class Outlet:
 
     def __init__(self, queue_size: int, limit: int, on_room: Callable[[str], None]) -> None:
         self.arrivals: asyncio.Queue[Arrival] = asyncio.Queue(queue_size)
-        self._limit = limit
+        self.limit = limit
         self._on_room = on_room
         self._lines: dict[str, deque[Arrival]] = {}
         self._filled = asyncio.Event()
@@ -25,15 +25,14 @@ class Outlet:
     def __len__(self) -> int:
         return sum(len(line) for line in self._lines.values())
 
-    def room(self, customer: str) -> int:
-        """Free places in one customer's line."""
-        return self._limit - len(self._lines.get(customer, ()))
-
     def put(self, arrival: Arrival) -> bool:
         """Line one arrival up; False when the line is full."""
-        if self.room(arrival.customer) <= 0:
+        line = self._lines.get(arrival.customer)
+        if line is None:
+            line = self._lines[arrival.customer] = deque()
+        elif len(line) >= self.limit:
             return False
-        self._lines.setdefault(arrival.customer, deque()).append(arrival)
+        line.append(arrival)
         self._filled.set()
         return True
 
@@ -52,6 +51,6 @@ class Outlet:
         arrival = line.popleft()
         if line:
             self._lines[customer] = line
-        if len(line) == self._limit // 2:
+        if len(line) == self.limit // 2:
             self._on_room(customer)
         return arrival

@@ -171,14 +171,15 @@ class Patrol:
     async def _scan(self, customer: Customer) -> None:
         ground = self._ground
         started, known = ground.clock(), customer.known.copy()
-        room = max(self._outlet.room(customer.name), 1)
-        scanner = customer.scanner(known, ground.wall(), room)
+        scanner = customer.scanner(known, ground.wall(), self._outlet.limit)
         armed = customer.watch
         customer.schedule.begin()
         try:
             sweep = await ground.call(lambda: scanner.scan(customer.folder))
             await self._take_in(customer, sweep, known)
             customer.scanned_since_armed = armed is not None and customer.watch is armed
+            behind = customer.held_back or customer.schedule.hurried
+            customer.caught_up = customer.scanned_since_armed and not behind
         except OSError:
             ground.totals.scan_failures += 1
             raise
