@@ -28,19 +28,31 @@ _CODECS = (
 )
 _ESCAPE = re.compile(rb"\x1b[$(),-]+[@-Z]?")
 
-_TOKEN = re.compile(r"[a-z0-9]{4,}")
-_LETTERS = re.compile(r"[a-z]{4,}")
-# One byte of a binary neighbour may look like a letter: before a NUL it is the next element's group
-# number (little endian), behind one the last byte of the value's own length (big endian).
-_BEFORE_NUL = re.compile(r"([a-z0-9]{4,})[a-z0-9](?=\0)")
-_BEHIND_NUL = re.compile(r"(?<=\0)[a-z0-9]([a-z0-9]{4,})")
-_UID = re.compile(r"\d+(?:\.\d+){3,}")
+_LETTERS, _DIGITS = b"abcdefghijklmnopqrstuvwxyz", b"0123456789"
+
+
+def _table(keep: bytes, blank: bytes) -> bytes:
+    """A translation that lowers letters, keeps `keep` and blanks every other byte."""
+    low = bytes(range(256)).lower()
+    return bytes(b if b in keep else blank[0] for b in low)
+
+
+# bytes.translate and split are twenty times as fast as a regular expression over a binary header.
+_TO_TOKENS = _table(_LETTERS + _DIGITS, b" ")
+_TO_WORDS = _table(_LETTERS, b" ")
+_TO_UIDS = _table(_DIGITS + b".", b" ")
+_TO_SHAPE = bytes(
+    0x61 if chr(b).isascii() and chr(b).isalnum() else 0 if b == 0 else 0x20 for b in range(256)
+)
+_WIDE = (b"a\0a\0a\0a\0a", b"\0a\0a\0a\0a\0a")
+
+_NUMERIC = re.compile(rb"[0-9(+][0-9 ()./-]{5,}[0-9]")
 _SPELLED_DAY = re.compile(r"(?<![\d.])(?:\d{1,4}([-/. ])\d{1,2}\1\d{2,4})(?!\d|\.\d)")
 _SPELLED_NUMBER = re.compile(
     r"(?<![\d.])\d{1,6}(?:[ ()/-]{1,2}\d{1,6}){1,5}(?!\d)|(?<![\d.])\d{3}\.\d{3}\.\d{4}(?![\d.])"
 )
-_WIDE = re.compile(rb"(?:[A-Za-z0-9]\0){5}|(?:\0[A-Za-z0-9]){5}")
 _JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_MONTHS = frozenset(m.encode() for m in dates.MONTH if m.isascii())
 _DATE_AND_TIME = (8, 10, 12, 14)
 _SHORTEST_NAME = 4
 _SHORTEST_EMBEDDED = 6
@@ -60,44 +72,52 @@ class Guard:
 
     def __init__(self, identity: Identity, shift_days: int = 0) -> None:
         known = identity.spellings
-        words = known.places | known.names
-        self._words = {
-            word: tag
-            for word, tag in words.items()
+        words = {
+            word.encode(): tag
+            for word, tag in (known.places | known.names).items()
             if _distinctive(word) and (word in known.names or word not in identity.makers)
         }
-        self._embedded = [(w, t) for w, t in self._words.items() if len(w) >= _SHORTEST_EMBEDDED]
-        self._phrases = [(p, t) for p, t in known.phrases.items() if _says_something(p)]
-        self._numbers = {d: t for d, t in known.digits.items() if len(d) >= _SHORTEST_PART}
-        self._numbers |= {c: t for c, t in known.codes.items() if c.isdigit() and _telling(c)}
+        numbers = {d: t for d, t in known.digits.items() if len(d) >= _SHORTEST_PART}
+        numbers |= {c: t for c, t in known.codes.items() if c.isdigit() and _telling(c)}
+        codes = {c: t for c, t in known.codes.items() if _telling(c) and c not in identity.makers}
         moved = {d + dt.timedelta(shift_days) for d in known.days} if shift_days else set()
-        self._days = {d: t for d, t in known.days.items() if d not in moved}
-        self._tokens = (
-            self._words
-            | {c: t for c, t in known.codes.items() if _telling(c) and c not in identity.makers}
-            | self._numbers
-        )
-        self._compact = {d.strftime("%Y%m%d"): t for d, t in self._days.items()}
-        self._uids = known.uids
-        self._exact = {k.value.lower(): k.tag for k in identity.known if _exact(k.kind, k.value)}
-        self._forms: Mapping[bytes, str] | None = None
         self._known = known
+        self._numbers = numbers
+        self._tokens = words | {c.encode(): t for c, t in (codes | numbers).items() if c.isascii()}
+        self._embedded = [(w, t) for w, t in words.items() if len(w) >= _SHORTEST_EMBEDDED]
+        self._phrases = [
+            (tuple(w.encode() for w in phrase), tag)
+            for phrase, tag in known.phrases.items()
+            if _says_something(phrase)
+        ]
+        self._days = {d: t for d, t in known.days.items() if d not in moved}
+        self._compact = {d.strftime("%Y%m%d").encode(): t for d, t in self._days.items()}
+        self._uids = {uid.encode("latin-1", "replace"): t for uid, t in known.uids.items()}
+        self._exact = {
+            k.value.lower().encode("latin-1", "replace"): k.tag
+            for k in identity.known
+            if _exact(k.kind, k.value)
+        }
+        self._forms: Mapping[bytes, str] | None = None
 
     def leak(self, data: bytes) -> str | None:
         """The tag of an identifying value that occurs in `data`, or None."""
-        found = self._search(data.decode("latin-1").lower()) or self._encoded(data)
+        found = self._search(data) or self._encoded(data)
         if found is None and b"\\u" in data:
             found = self.leak_text(data.decode("utf-8", "replace"))
-        if found is None and _WIDE.search(data):
-            found = self._search(data.replace(b"\0", b"").decode("latin-1").lower())
+        if found is None:
+            shape = data.translate(_TO_SHAPE)
+            if any(wide in shape for wide in _WIDE):
+                found = self._search(data.replace(b"\0", b""))
         return found
 
     def leak_text(self, text: str) -> str | None:
         """The same over text that is not encoded, JSON escapes resolved."""
-        plain = _JSON_ESCAPE.sub(lambda m: chr(int(m[1], 16)), text)
-        folded = fold(plain)
+        folded = fold(_JSON_ESCAPE.sub(lambda m: chr(int(m[1], 16)), text))
         written = {fold(value): tag for value, tag in self._known.scripts.items()}
-        return self._search(folded) or next((t for v, t in written.items() if v in folded), None)
+        return self._search(folded.encode("latin-1", "replace")) or next(
+            (tag for value, tag in written.items() if value in folded), None
+        )
 
     def _encoded(self, data: bytes) -> str | None:
         """Values beyond ASCII, in their own bytes and in every character set."""
@@ -109,75 +129,90 @@ class Guard:
             }
         return next((tag for form, tag in self._forms.items() if form in data), None)
 
-    def _search(self, low: str) -> str | None:
-        tokens = {*_TOKEN.findall(low), *_BEFORE_NUL.findall(low), *_BEHIND_NUL.findall(low)}
-        words = {*tokens, *_LETTERS.findall(low)}
+    def _search(self, data: bytes) -> str | None:
+        low = data.lower()
+        tokens = set(data.translate(_TO_TOKENS).split())
+        words = set(data.translate(_TO_WORDS).split())
+        numeric = [match.decode("ascii") for match in _NUMERIC.findall(data)]
         for found in (
-            self._word(words, low),
-            self._phrase(words, low),
-            self._uid(low),
-            self._number(low),
-            self._day(tokens, words, low),
+            _first(self._tokens, tokens | words, low),
+            _first(self._uids, set(data.translate(_TO_UIDS).split()), low),
+            self._embedding(words, low),
+            self._phrase(tokens | words, low),
+            self._number(numeric),
+            self._day(tokens, words, numeric, low),
         ):
             if found is not None:
                 return found
         return None
 
-    def _word(self, words: set[str], low: str) -> str | None:
-        hits = words & self._tokens.keys()
-        if hits:
-            return self._tokens[min(hits)]
-        long = "\n".join(w for w in words if len(w) > _SHORTEST_EMBEDDED)
+    def _embedding(self, words: set[bytes], low: bytes) -> str | None:
+        """Longer words within others, and values with separators of their own."""
+        long = b"\n".join(w for w in words if len(w) > _SHORTEST_EMBEDDED)
         for word, tag in self._embedded:
             if word in long:
                 return tag
         return next((tag for value, tag in self._exact.items() if value in low), None)
 
-    def _phrase(self, words: set[str], low: str) -> str | None:
+    def _phrase(self, words: set[bytes], low: bytes) -> str | None:
         for phrase, tag in self._phrases:
             if all(len(w) < _SHORTEST_NAME or w in words for w in phrase) and re.search(
-                r"[\W_]{1,3}".join(map(re.escape, phrase)), low
+                rb"[\W_]{1,3}".join(map(re.escape, phrase)), low
             ):
                 return tag
         return None
 
-    def _uid(self, low: str) -> str | None:
-        for match in _UID.finditer(low) if self._uids else ():
-            uid = match[0]
-            tag = self._uids.get(uid)
-            if tag is None and low[match.end() : match.end() + 1] == "\0":
-                tag = self._uids.get(uid[:-1])
-            if tag is None and low[match.start() - 1 : match.start()] == "\0":
-                tag = self._uids.get(uid[1:])
-            if tag is not None:
-                return tag
+    def _number(self, numeric: list[str]) -> str | None:
+        for text in numeric if self._numbers else ():
+            for match in _SPELLED_NUMBER.finditer(text):
+                tag = self._numbers.get("".join(c for c in match[0] if c.isdigit()))
+                if tag is not None:
+                    return tag
         return None
 
-    def _number(self, low: str) -> str | None:
-        for match in _SPELLED_NUMBER.finditer(low) if self._numbers else ():
-            tag = self._numbers.get("".join(c for c in match[0] if c.isdigit()))
-            if tag is not None:
-                return tag
-        return None
-
-    def _day(self, tokens: set[str], words: set[str], low: str) -> str | None:
+    def _day(
+        self, tokens: set[bytes], words: set[bytes], numeric: list[str], low: bytes
+    ) -> str | None:
         if not self._days:
             return None
-        for token in tokens:
-            if len(token) in _DATE_AND_TIME and token[:8] in self._compact and token.isdigit():
-                return self._compact[token[:8]]
-        for spelled in _spelled_days(words, low):
+        starts = {t[:8] for t in tokens if len(t) in _DATE_AND_TIME and t.isdigit()}
+        hits = starts & self._compact.keys()
+        if hits:
+            return self._compact[min(hits)]
+        for spelled in _spelled_days(words, numeric, low):
             for day in spelled.days:
                 if day in self._days:
                     return self._days[day]
         return None
 
 
-def _spelled_days(words: set[str], low: str) -> Iterator[dates.Spelled]:
-    for match in _SPELLED_DAY.finditer(low):
-        yield from dates.find(match[0])
-    if any(month in words or month[:3] in low for month in words & dates.MONTH.keys()):
-        yield from dates.named(low)
+def _first(known: Mapping[bytes, str], found: set[bytes], low: bytes) -> str | None:
+    """The tag of a known token among those found.
+
+    Beside a NUL one byte of a binary neighbour may look like a letter or a digit: the next
+    element's group number (little endian), or the value's own length (big endian).
+    """
+    hits = known.keys() & found
+    if hits:
+        return known[min(hits)]
+    trimmed = {t[:-1] for t in found if len(t) > _SHORTEST_NAME}
+    trimmed |= {t[1:] for t in found if len(t) > _SHORTEST_NAME}
+    for hit in known.keys() & trimmed:
+        bare = re.escape(hit)
+        if re.search(bare + rb"[a-z0-9.]\0|\0[a-z0-9.]" + bare + rb"(?![a-z0-9])", low):
+            return known[hit]
+    return None
+
+
+def _spelled_days(words: set[bytes], numeric: list[str], low: bytes) -> Iterator[dates.Spelled]:
+    for text in numeric:
+        for match in _SPELLED_DAY.finditer(text):
+            yield from dates.find(match[0])
+    for month in words & _MONTHS:
+        at = low.find(month)
+        while at >= 0:
+            yield from dates.named(low[max(0, at - 12) : at + 24].decode("latin-1"))
+            at = low.find(month, at + 1)
 
 
 def _distinctive(word: str) -> bool:
@@ -203,8 +238,9 @@ def _exact(kind: str, value: str) -> bool:
     """Values that are no single token: with separators of their own."""
     if kind == "contact":
         return len(value) >= _SHORTEST_EMBEDDED
-    bare = "".join(c for c in value if c.isalnum())
-    return kind in ("id", "device", "phone") and bare != value and _telling(bare)
+    if kind not in ("id", "device", "phone") or value.isalnum():
+        return False
+    return _telling("".join(c for c in value if c.isalnum()))
 
 
 def _forms(written: Mapping[str, str]) -> dict[bytes, str]:

@@ -5,43 +5,55 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from watcher.scrub.folding import words
+from watcher.scrub.text import vocabulary
+
 _CAP = r"(?-i:[A-ZÀ-ÞŁŚŽČŠ][\w'’-]*\.?)"
 
 _STREET = (
-    r"street|str|st|avenue|ave|av|road|rd|lane|ln|drive|dr|boulevard|blvd|bvd|court|ct|place|pl"
-    r"|square|sq|terrace|ter|way|circle|cir|highway|hwy|parkway|pkwy|close|crescent|cres|gardens"
-    r"|grove|mews|row|walk|alley|trail|loop|pike|hill|heights|park|plaza|quay|wharf|gate|green|rise"
-    r"|view|mount"
+    r"street|avenue|ave|road|rd|lane|drive|boulevard|blvd|bvd|terrace|highway|hwy|parkway|pkwy"
+    r"|crescent|mews|alley"
+)
+# These are clinical words and abbreviations too ("4 phase liver CT"): other words must be none.
+_WEAK_STREET = (
+    r"st|str|ln|dr|court|ct|place|pl|square|sq|way|circle|cir|close|cres|gardens|grove|row|walk"
+    r"|trail|loop|pike|hill|heights|park|plaza|quay|wharf|gate|green|rise|view|mount|av|ter"
 )
 _TOWN = (
     rf"(?:,?\s*{_CAP}(?:\s{_CAP}){{0,2}})?(?:,?\s*(?-i:[A-Z]{{2}})\b)?"
     r"(?:,?\s*\d{5}(?:-\d{4})?)?"
 )
-_NUMBERED_STREET = (
-    r"(?<![\w.])\d{1,5}[a-z]?(?:[-/]\d{1,4})?,?\s+"
-    r"(?:(?:[nsew]|north|south|east|west)\.?\s+)?"
-    rf"(?:[\w'’-]+\.?\s+){{1,3}}(?:{_STREET})\b\.?"
-    rf"(?:,?\s*(?:apt|suite|unit|flat|room|floor|#)\.?\s*\w+)?{_TOWN}"
+_NUMBER = r"(?<![\w.])\d{1,5}[a-z]?(?:[-/]\d{1,4})?,?\s+(?:(?:[nsew]|north|south|east|west)\.?\s+)?"
+_UNIT = r"(?:,?\s*(?:apt|suite|unit|flat|room|floor|#)\.?\s*\w+)?"
+_NUMBERED_STREET = rf"{_NUMBER}(?:[\w'’-]+\.?\s+){{1,3}}(?:{_STREET})\b\.?{_UNIT}{_TOWN}"
+_WEAK_NUMBERED_STREET = (
+    rf"{_NUMBER}(?P<street>(?:{_CAP}\s+){{1,3}})(?:{_WEAK_STREET})\b\.?{_UNIT}{_TOWN}"
 )
 _STREET_NUMBER = (
     r"\b[\w'’-]*(?:stra(?:ss|ß)e|str\.|weg|platz|allee|gasse|ufer|damm|laan|straat|gracht|vej"
     r"|gatan|gata)\s+\d{1,4}\s?[a-z]?\b"
     rf"(?:,?\s*(?:[A-Z]{{1,2}}-)?\d{{4,5}}\s+{_CAP})?"
 )
+_OF = r"(?:(?:de|du|des|della|del|la|le|da|do|dos|l')\s*){0,2}"
+_ROMANCE = (
+    r"rue|avenue|boulevard|place|chemin|impasse|quai|calle|avenida|carrer|paseo|plaza|rua|travessa"
+    r"|via|viale|piazza|corso|ulica|ul\."
+)
 _ROMANCE_STREET = (
-    r"\b(?:\d{1,4}(?:\s?bis)?,?\s+)?(?:rue|avenue|boulevard|place|chemin|impasse|quai|calle"
-    r"|avenida|carrer|paseo|plaza|rua|travessa|via|viale|piazza|corso|ulica|ul\.)\s+"
-    rf"(?:(?:de|du|des|della|del|la|le|da|do|dos|l')\s*){{0,2}}{_CAP}(?:\s{_CAP}){{0,2}}"
-    rf"(?:,?\s*(?:n[°o.]\s*)?\d{{1,4}}\b)?(?:,?\s*\d{{4,5}}\s+{_CAP})?"
+    rf"\b\d{{1,4}}(?:\s?bis)?,?\s+(?:{_ROMANCE})\s+{_OF}{_CAP}(?:\s{_CAP}){{0,2}}"
+    rf"(?:,?\s*\d{{4,5}}\s+{_CAP})?"
+    rf"|\b(?:{_ROMANCE})\s+{_OF}{_CAP}(?:\s{_CAP}){{0,2}},?\s*(?:n[°o.]\s*)?\d{{1,4}}\b"
+    rf"(?:,?\s*\d{{4,5}}\s+{_CAP})?"
+    rf"|\b(?:rue|calle|avenida|rua|viale|travessa|carrer|impasse)\s+{_OF}{_CAP}(?:\s{_CAP}){{0,2}}"
 )
 _POST_BOX = rf"\bp\.?\s?o\.?\s?box\s+\d+{_TOWN}"
 _ADDRESS = re.compile(
     "|".join((_NUMBERED_STREET, _STREET_NUMBER, _ROMANCE_STREET, _POST_BOX)), re.IGNORECASE
 )
+_WEAK_ADDRESS = re.compile(_WEAK_NUMBERED_STREET, re.IGNORECASE)
 _ADDRESS_WORD = re.compile(
-    rf"\b(?:{_STREET})\b|stra(?:ss|ß)e|str\.|weg|platz|allee|gasse|ufer|damm|laan|straat|gracht|vej"
-    r"|gata|\b(?:rue|chemin|impasse|quai|calle|avenida|carrer|paseo|rua|travessa|via|viale|piazza"
-    r"|corso|ulica|ul\.|box)\b",
+    rf"\b(?:{_STREET}|{_WEAK_STREET}|{_ROMANCE}|box)\b|stra(?:ss|ß)e|str\.|weg|platz|allee|gasse"
+    r"|ufer|damm|laan|straat|gracht|vej|gata",
     re.IGNORECASE,
 )
 _POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[\dA-Z]\s\d[ABD-HJLNP-UW-Z]{2}\b")
@@ -93,9 +105,21 @@ def find(text: str, digits: int) -> Iterator[tuple[int, int]]:
     """Spans of addresses, postal codes and names of institutions; `digits` counts the text's."""
     if _ADDRESS_WORD.search(text):
         yield from (m.span() for m in _ADDRESS.finditer(text))
+        for match in _WEAK_ADDRESS.finditer(text) if digits > 1 else ():
+            if not _any_clinical(match["street"]):
+                yield match.span()
     if digits > 1:
         yield from (m.span() for m in _POSTCODE.finditer(text))
         yield from (m.span("v") for m in _ZIP.finditer(text))
     if _HOUSE_WORD.search(text):
         for match in _INSTITUTION.finditer(text):
-            yield match.span(match.lastgroup or 0)
+            if not _all_clinical(match[match.lastgroup or 0]):
+                yield match.span(match.lastgroup or 0)
+
+
+def _any_clinical(text: str) -> bool:
+    return any(vocabulary.certain(word) for word in words(text))
+
+
+def _all_clinical(text: str) -> bool:
+    return all(vocabulary.certain(word) for word in words(text))
