@@ -30,6 +30,7 @@ from watcher.deliver.credential import ClientCredentials, TokenError
 from watcher.deliver.http import Proxy
 from watcher.deliver.outcomes import Answer, Situation, Verdict
 from watcher.deliver.secret import Secret, load
+from watcher.deliver.trust import spki_sha256
 from watcher.errors import ConfigError
 from watcher.options import DeliverOptions
 
@@ -213,6 +214,15 @@ def pin(leaf: trustme.LeafCert) -> str:
     certificate = x509.load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes())
     der = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return base64.b64encode(hashlib.sha256(der).digest()).decode()
+
+
+@pytest.mark.parametrize("kind", list(trustme.KeyType))
+@pytest.mark.parametrize("names", [1, 400])
+def test_the_fingerprint_of_a_key(kind: trustme.KeyType, names: int) -> None:
+    """As the cryptography package says it, for short and long certificates."""
+    leaf = trustme.CA().issue_cert(*(f"h{n}.example" for n in range(names)), key_type=kind)
+    der = ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode())
+    assert base64.b64encode(spki_sha256(der)).decode() == pin(leaf)
 
 
 @pytest.mark.parametrize("prefix", ["", "sha256//"])
