@@ -129,7 +129,7 @@ async def test_what_is_no_whole_dicom_file_has_a_stated_end(
     assert ended.code == 0, ended.said
     assert (box.states(), box.reasons()) == ({state: 1}, {reason: 1})
     assert path.exists()
-    assert backend.receiver.shelf.requests == []
+    assert not backend.receiver.shelf.images
 
 
 async def test_a_rejected_image_is_quarantined_and_a_person_releases_it(
