@@ -41,9 +41,8 @@ def _table(keep: bytes, blank: bytes) -> bytes:
 _TO_TOKENS = _table(_LETTERS + _DIGITS, b" ")
 _TO_WORDS = _table(_LETTERS, b" ")
 _TO_UIDS = _table(_DIGITS + b".", b" ")
-_TO_SHAPE = bytes(
-    0x61 if chr(b).isascii() and chr(b).isalnum() else 0 if b == 0 else 0x20 for b in range(256)
-)
+_TO_SHAPE = bytes(0 if b == 0 else 0x61 if 0x20 <= b <= 0x7E else 0x20 for b in range(256))
+# Two bytes a character: UTF-16 in a private element or a string of another system.
 _WIDE = (b"a\0a\0a\0a\0a", b"\0a\0a\0a\0a\0a")
 
 _NUMERIC = re.compile(rb"[0-9(+][0-9 ()./-]{5,}[0-9]")
@@ -51,9 +50,10 @@ _SPELLED_DAY = re.compile(r"(?<![\d.])(?:\d{1,4}([-/. ])\d{1,2}\1\d{2,4})(?!\d|\
 _SPELLED_NUMBER = re.compile(
     r"(?<![\d.])\d{1,6}(?:[ ()/-]{1,2}\d{1,6}){1,5}(?!\d)|(?<![\d.])\d{3}\.\d{3}\.\d{4}(?![\d.])"
 )
+_DIGIT_AND_NUL = re.compile(r"\d\0")
 _JSON_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _MONTHS = frozenset(m.encode() for m in dates.MONTH if m.isascii())
-_DATE_AND_TIME = (8, 10, 12, 14)
+_COMPACT_DAY = 8
 _SHORTEST_NAME = 4
 _SHORTEST_EMBEDDED = 6
 _SHORTEST_NUMBER = 6
@@ -133,7 +133,7 @@ class Guard:
         low = data.lower()
         tokens = set(data.translate(_TO_TOKENS).split())
         words = set(data.translate(_TO_WORDS).split())
-        numeric = [match.decode("ascii") for match in _NUMERIC.findall(data)]
+        numeric = list(_numeric(data))
         for found in (
             _first(self._tokens, tokens | words, low),
             _first(self._uids, set(data.translate(_TO_UIDS).split()), low),
@@ -175,7 +175,7 @@ class Guard:
     ) -> str | None:
         if not self._days:
             return None
-        starts = {t[:8] for t in tokens if len(t) in _DATE_AND_TIME and t.isdigit()}
+        starts = {t[:8] for t in tokens if len(t) >= _COMPACT_DAY and t.isdigit()}
         hits = starts & self._compact.keys()
         if hits:
             return self._compact[min(hits)]
@@ -184,6 +184,17 @@ class Guard:
                 if day in self._days:
                     return self._days[day]
         return None
+
+
+def _numeric(data: bytes) -> Iterator[str]:
+    """Runs of digits and their separators; also without a digit that a NUL beside it explains."""
+    for match in _NUMERIC.finditer(data):
+        text = match[0].decode("ascii")
+        yield text
+        if data[match.end() : match.end() + 1] == b"\0":
+            yield text[:-1]
+        if data[match.start() - 1 : match.start()] == b"\0":
+            yield text[1:]
 
 
 def _first(known: Mapping[bytes, str], found: set[bytes], low: bytes) -> str | None:
@@ -211,7 +222,8 @@ def _spelled_days(words: set[bytes], numeric: list[str], low: bytes) -> Iterator
     for month in words & _MONTHS:
         at = low.find(month)
         while at >= 0:
-            yield from dates.named(low[max(0, at - 12) : at + 24].decode("latin-1"))
+            near = low[max(0, at - 12) : at + 24].decode("latin-1")
+            yield from dates.named(_DIGIT_AND_NUL.sub(" ", near))
             at = low.find(month, at + 1)
 
 
