@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from watcher.dicom import charset, dictionary
-from watcher.dicom.names import UID, Dataset, FileMetaDataset, Tag
+from watcher.dicom.names import Dataset, FileMetaDataset, Tag
 from watcher.dicom.part10 import Part10
 from watcher.options import ScrubOptions
 from watcher.scrub.elements import Clean, Coding
@@ -71,7 +71,7 @@ class HeaderCleaner:
         header = Header(self.plan, self.private, functions.table(), coding, trace)
         dataset = self._complete(header.clean(source, charset.codecs(())), coding, subject)
         dataset.file_meta = FileMetaDataset()  # the source's is not taken over; it is written anew
-        dataset.file_meta.TransferSyntaxUID = UID(part.dataset.file_meta.TransferSyntaxUID)
+        dataset.file_meta.TransferSyntaxUID = part.dataset.file_meta.TransferSyntaxUID
         return CleanHeader(dataset, subject, identity)
 
     def explain(self, part: Part10) -> Sequence[Treated]:

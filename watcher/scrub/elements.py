@@ -28,6 +28,8 @@ _NUMBERS = {
     "FL": "f",
     "FD": "d",
 }
+# PS3.5 6.2 without UN, which says that nobody knew.
+KNOWN_VRS = TEXT_VRS | _NUMBERS.keys() | {"AT", "OB", "OD", "OF", "OL", "OV", "OW", "SQ"}
 _CHARACTER_SET = Tag(0x00080005)
 
 Clean = dict[int, RawDataElement]
@@ -61,8 +63,11 @@ class Coding:
         """An element of the source that stays as it is, in this coding; None if that cannot be."""
         if isinstance(element, RawDataElement):
             # Only inside a sequence that was wrongly written as UN: its numbers are the other way.
-            alien = element.is_little_endian != self.little and vr not in TEXT_VRS
-            return None if alien else element
+            if element.is_little_endian != self.little and vr not in TEXT_VRS:
+                return None
+            if vr == element.VR or (self.implicit and element.VR is None):
+                return element
+            return self.element(element.tag, vr, element.value or b"")
         value: Any = element.value
         if isinstance(value, bytes | None):
             return self.element(element.tag, vr, value or b"")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from watcher.dicom import charset, dictionary
 from watcher.dicom.names import RawDataElement, Tag
 from watcher.scrub.codes import is_code
-from watcher.scrub.elements import TEXT_VRS, Clean, Coding, charset_terms, text
+from watcher.scrub.elements import KNOWN_VRS, TEXT_VRS, Clean, Coding, charset_terms, text
 from watcher.scrub.functions import Function
 from watcher.scrub.nested import Element, Item, items_of
 from watcher.scrub.plan import (
@@ -192,11 +192,9 @@ class Header:
 
 
 def _vr(element: Element) -> str:
-    """The VR an element is treated as: its own, or where it has none, the dictionary's."""
+    """The VR an element is treated as: its own, or where that says nothing, the dictionary's."""
     vr = element.VR
-    if vr is None or vr == "UN":
-        return dictionary.vr(int(element.tag)) or "UN"
-    return str(vr)
+    return vr if vr in KNOWN_VRS else dictionary.vr(int(element.tag)) or "UN"
 
 
 def _scheme(source: Item) -> str:
