@@ -176,9 +176,9 @@ def test_a_library_that_repeats_itself_is_told_of_now_and_then(tmp_path: Path) -
     log = Log.open(tmp_path / "log", LogOptions(console=False))
     try:
         for _ in range(500):
-            logging.getLogger("pydicom").warning("the value is %s", "secret")
-        logging.getLogger("pydicom").warning("another place")
-        logging.getLogger("pydicom").info("not of interest")
+            logging.getLogger("json").warning("the value is %s", "secret")
+        logging.getLogger("json").warning("another place")
+        logging.getLogger("json").info("not of interest")
     finally:
         log.close()
     told = lines(tmp_path)
