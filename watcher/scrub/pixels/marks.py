@@ -11,6 +11,7 @@ _MEASURE = re.compile(
     r"[-+±]?\d{1,4}([.,]\d{1,2})?"
     r"(KV|KVP|MA|MAS|MSEC|MS|SEC|S|MM|CM|M|HZ|MHZ|KHZ|FPS|DB|HU|MGY|UGY|%|X|°)",
 )
+_SPACED = re.compile(r"(?<=\d)\s+(?=[A-Z%°])")
 # What recognisers confuse; both sides of a comparison are folded to the first of each group.
 _CONFUSED = str.maketrans("OQDILZSBG", "000112586")
 _SHORTEST = 3
@@ -28,7 +29,7 @@ class Markers:
 
     def allow(self, text: str) -> bool:
         """Whether every word is on the list, or a number with a unit that is."""
-        words = text.upper().split()
+        words = _SPACED.sub("", text.upper()).split()
         return bool(words) and all(map(self._allows, words))
 
     def _allows(self, word: str) -> bool:

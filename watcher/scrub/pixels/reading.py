@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from watcher.errors import RefusedError
 from watcher.model import Reason
@@ -23,6 +25,17 @@ READ_SCORE, READ_LETTERS = 0.60, 2
 SCALES, DETECTED = (1.0,), 0.60
 _MARKER_SCORE = 0.90
 _ROUNDS = 4
+# A find is known when accepted ones cover this share of it.
+_EXPLAINED = 0.5
+_PARTS = 4  # of a find that are read, the largest first
+
+
+class Opinion(enum.Enum):
+    """What a second look makes of a find."""
+
+    TEXT = enum.auto()
+    MARKER = enum.auto()
+    UNREADABLE = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,36 +103,63 @@ class PictureReader:
         raise RefusedError(Reason.BURNED_IN, "text left after redaction")
 
     def _look(self, planes: list[Plane], words: OwnWords) -> Iterator[Text]:
-        """The gate and the first reader: what the textness map shows."""
+        """The gate and the first reader: what the textness map shows, coarse finds first."""
         for plane in planes:
+            known = np.zeros(plane.shape, bool)
+            unsure: list[Find] = []
             for find in self._textness.find(plane, LOOK, EDGE):
-                if self._is_text(plane, find, find.score >= SURE, words):
-                    yield from _texts(find)
+                if _share(known, find) >= _EXPLAINED:
+                    continue
+                opinion = self._opinion(plane, find, words)
+                if opinion is Opinion.TEXT:
+                    yield from _accept(find, known)
+                elif opinion is Opinion.UNREADABLE and find.score >= SURE:
+                    unsure.append(find)
+            for find in reversed(unsure):
+                if _share(known, find) < _EXPLAINED:
+                    yield from _accept(find, known)
 
     def _read_in_full(self, planes: list[Plane], words: OwnWords) -> Iterator[Text]:
         """The scene text detector's turn: what it is sure of and the recogniser can read."""
         for plane in planes:
+            known = np.zeros(plane.shape, bool)
             for scale in SCALES:
                 for find in self._reader.find(plane, scale, DETECTED):
-                    if self._is_text(plane, find, False, words):
-                        yield from _texts(find)
+                    if self._opinion(plane, find, words) is Opinion.TEXT:
+                        yield from _accept(find, known)
 
-    def _is_text(self, plane: Plane, find: Find, sure: bool, words: OwnWords) -> bool:
-        if sure and not self._markers:
-            return True
-        read = self._reader.read(plane, find.box)
+    def _opinion(self, plane: Plane, find: Find, words: OwnWords) -> Opinion:
+        """What the recogniser says of a find; text in one of its boxes makes it text."""
+        opinions = {self._one(plane, box, words) for box in find.boxes[:_PARTS]}
+        if Opinion.TEXT in opinions:
+            return Opinion.TEXT
+        return Opinion.UNREADABLE if Opinion.UNREADABLE in opinions else Opinion.MARKER
+
+    def _one(self, plane: Plane, box: Rectangle, words: OwnWords) -> Opinion:
+        read = self._reader.read(plane, box)
         if words.found_in(read.text):
-            return True
+            return Opinion.TEXT
         if self._may_stay(read):
-            return False
-        return sure or (read.score >= READ_SCORE and read.letters >= READ_LETTERS)
+            return Opinion.MARKER
+        if read.score >= READ_SCORE and read.letters >= READ_LETTERS:
+            return Opinion.TEXT
+        return Opinion.UNREADABLE
 
     def _may_stay(self, read: Words) -> bool:
         return read.score >= _MARKER_SCORE and self._markers.allow(read.text)
 
 
-def _texts(find: Find) -> Iterator[Text]:
-    return (Text(box, find.score) for box in find.boxes)
+def _accept(find: Find, known: NDArray[np.bool_]) -> Iterator[Text]:
+    for box in find.boxes:
+        left, top, right, bottom = box
+        known[top:bottom, left:right] = True
+        yield Text(box, find.score)
+
+
+def _share(known: NDArray[np.bool_], find: Find) -> float:
+    """Share of a find that accepted ones cover."""
+    parts = [known[top:bottom, left:right] for left, top, right, bottom in find.boxes]
+    return sum(int(p.sum()) for p in parts) / max(1, sum(p.size for p in parts))
 
 
 def paint(planes: list[Plane], texts: Iterable[Text], fill: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from watcher.scrub.pixels.engine import Engine
 from watcher.scrub.pixels.planes import Plane
-from watcher.scrub.pixels.regions import Rectangle, as_rectangles
+from watcher.scrub.pixels.regions import Rectangle
 
 MODEL = Path(__file__).parent / "textness.onnx"
 _CELL = 4  # pixels of a picture to one cell of the map
@@ -25,10 +24,10 @@ _WINDOW = (17, 17)
 _SCALES = (1, 2, 4, 8)
 _SMALLEST = 24  # pixels: below that a shrunken picture holds no line of text
 _TILE, _OVERLAP = 2048, 64
-# A find of a coarser scale is dropped when finer ones explain this share of it, or when it is so
-# thin, in cells, that the finer scale would have seen it whole.
-_EXPLAINED, _THIN = 0.4, 3
-# A find that fills less of its bounding box is kept as several rectangles.
+# A find of a coarser scale is dropped when it is so thin, in cells, that the finer scale would
+# have seen it whole.
+_THIN = 3
+# A find that fills less of its bounding box is two lines that meet, and is taken apart.
 _COMPACT = 0.7
 
 Map = NDArray[np.float32]
@@ -36,10 +35,14 @@ Map = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """A place that looks like text: the boxes that cover it, and how much it does (0 to 1)."""
+    """A place that looks like text: the boxes that cover it, and how much it does (0 to 1).
+
+    `scale` says by how much the picture was shrunk when it was seen.
+    """
 
     boxes: tuple[Rectangle, ...]
     score: float
+    scale: int = 1
 
     @property
     def box(self) -> Rectangle:
@@ -55,22 +58,19 @@ class Textness:
         self._engine = Engine(MODEL)
 
     def find(self, plane: Plane, peak: float, edge: float) -> list[Find]:
-        """Places where the map reaches `peak`, as far as it stays above `edge`."""
+        """Places where the map reaches `peak`, as far as it stays above `edge`; coarse ones first.
+
+        Large letters show whole in a shrunken picture only, so every scale is looked at.
+        """
         found: list[Find] = []
-        explained = np.zeros(plane.shape, bool)
         for scale in _SCALES:
             if scale > 1 and min(plane.shape) // scale < _SMALLEST:
                 break
             cells = self.map(_shrunk(plane, scale))
-            finds = [
-                _find(mask, score, scale, plane.shape)
-                for mask, score in _places(cells, peak, edge)
-                if scale == 1 or _new(mask, scale, explained)
-            ]
-            for find in finds:
-                _mark(explained, find.boxes)
-            found += finds
-        return found
+            for place, score in _places(cells, peak, edge):
+                if scale == 1 or min(place.inside.shape) >= _THIN:
+                    found.append(_find(place, score, scale, plane.shape))
+        return found[::-1]
 
     def map(self, plane: Plane) -> Map:
         """(rows / 4, columns / 4), rounded up, 0 to 1; large pictures go through in tiles."""
@@ -150,33 +150,38 @@ def _places(cells: Map, peak: float, edge: float) -> Iterator[tuple[_Place, floa
             yield _Place(left, top, inside), score
 
 
-def _new(place: _Place, scale: int, explained: NDArray[np.bool_]) -> bool:
-    """Whether a place of a coarser scale is more than finer ones saw already."""
-    if min(place.inside.shape) < _THIN:
-        return False
-    side = _CELL * scale
-    top, left = place.top * side, place.left * side
-    known = explained[top::side, left::side][: place.inside.shape[0], : place.inside.shape[1]]
-    inside = place.inside[: known.shape[0], : known.shape[1]]
-    return float(known[inside].mean()) < _EXPLAINED if inside.any() else False
-
-
 def _find(place: _Place, score: float, scale: int, shape: tuple[int, ...]) -> Find:
     """In pixels of the picture, with one cell of margin."""
     side = _CELL * scale
-    grown = cv2.dilate(np.pad(place.inside, 1).view(np.uint8), np.ones((3, 3), np.uint8))
     boxes = [
         (
             max(0, (place.left + left - 1) * side),
             max(0, (place.top + top - 1) * side),
-            min(shape[1], (place.left + right - 1) * side),
-            min(shape[0], (place.top + bottom - 1) * side),
+            min(shape[1], (place.left + right + 1) * side),
+            min(shape[0], (place.top + bottom + 1) * side),
         )
-        for left, top, right, bottom in as_rectangles(grown.view(bool))
+        for left, top, right, bottom in _parts(place.inside)
     ]
-    return Find(tuple(b for b in boxes if b[0] < b[2] and b[1] < b[3]), score)
+    return Find(tuple(boxes), score, scale)
 
 
-def _mark(mask: NDArray[Any], boxes: tuple[Rectangle, ...]) -> None:
-    for left, top, right, bottom in boxes:
-        mask[top:bottom, left:right] = True
+def _parts(inside: NDArray[np.bool_]) -> list[Rectangle]:
+    """Rectangles around the lying and around the standing parts of a place, the largest first."""
+    if inside.all():
+        return [(0, 0, inside.shape[1], inside.shape[0])]
+    lying = _runs(inside) >= _runs(inside.T).T
+    parts: list[Rectangle] = []
+    for part in (inside & lying, inside & ~lying):
+        _, _, stats, _ = cv2.connectedComponentsWithStats(part.view(np.uint8), connectivity=8)
+        parts += [(int(x), int(y), int(x + w), int(y + h)) for x, y, w, h, _ in stats[1:]]
+    return sorted(parts, key=lambda r: (r[0] - r[2]) * (r[3] - r[1]))
+
+
+def _runs(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """For each True cell the length of the run of True cells in its row."""
+    lengths = np.zeros(mask.shape, np.intp)
+    for row, line in zip(lengths, mask, strict=True):
+        edges = np.flatnonzero(np.diff(line, prepend=False, append=False))
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            row[start:stop] = stop - start
+    return lengths

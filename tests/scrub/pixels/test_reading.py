@@ -1,0 +1,227 @@
+"""Reading pictures: text is found and filled, pictures without text are left as they are."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+import pydicom
+import pytest
+from numpy.typing import NDArray
+from pydicom.data import get_testdata_file
+
+from tests.scrub.pixels.conftest import ArrayFrames, blank, part_of
+from watcher.dicom.frames import masked
+from watcher.errors import ConfigError, RefusedError
+from watcher.model import Reason
+from watcher.options import PixelOptions
+from watcher.scrub.pixels import PixelJudge, PixelVerdict, engine, reader, reading
+from watcher.scrub.pixels.planes import Planes, windowed
+
+NAME = "KOWALSKA, ANNA"
+ULTRASOUND = "1.2.840.10008.5.1.4.1.1.6.1"
+
+
+@cache
+def judge_with(markers: tuple[str, ...] = PixelOptions().markers) -> PixelJudge:
+    return PixelJudge.load(PixelOptions(markers=markers))
+
+
+def ct() -> NDArray[Any]:
+    """pydicom's CT_small.dcm, 128 x 128, twice as large; it shows no text."""
+    path = get_testdata_file("CT_small.dcm")
+    assert isinstance(path, str)
+    array = pydicom.dcmread(path).pixel_array
+    return np.asarray(cv2.resize(array, None, fx=3, fy=3, interpolation=cv2.INTER_LINEAR))
+
+
+def drawn(
+    shape: tuple[int, ...], text: str, at: tuple[int, int], scale: float = 0.5, thick: int = 1
+) -> NDArray[np.bool_]:
+    """Where the ink of `text` lies in a frame of `shape`."""
+    canvas = np.zeros(shape[:2], np.uint8)
+    cv2.putText(canvas, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, thick)
+    return canvas > 0
+
+
+def hidden(verdict: PixelVerdict, ink: NDArray[np.bool_], index: int = 0) -> float:
+    """Share of the ink that lies in the verdict's boxes."""
+    filled = np.zeros(ink.shape, bool)
+    for frame, left, top, right, bottom in verdict.boxes:
+        if frame in (0, index + 1):
+            filled[top:bottom, left:right] = True
+    return float(filled[ink].mean())
+
+
+def judged(frames: ArrayFrames, words: frozenset[str] = frozenset(), **header: Any) -> PixelVerdict:
+    return judge_with().judge(part_of(frames, **header), frames, words)
+
+
+def test_a_ct_without_text_passes_the_gate_and_no_pixel_changes() -> None:
+    verdict = judged(ArrayFrames(ct()[None]))
+    assert verdict == PixelVerdict("clean", (), False)
+
+
+@pytest.mark.parametrize("value", [4000, -1000, 1100])
+def test_light_dark_and_grey_text_over_anatomy_is_hidden(value: int) -> None:
+    """CT_small shows values from 128 to 2191."""
+    array = ct()
+    ink = drawn(array.shape, NAME, (60, 200), 0.7)
+    array[ink] = np.clip(value, array.min(), array.max())
+    if value == 1100:
+        array[190:205] = 300
+        array[ink] = value
+    verdict = judged(ArrayFrames(array[None]))
+    assert verdict.verdict == "redacted"
+    assert hidden(verdict, ink) > 0.95
+
+
+def test_no_trace_of_the_text_is_left_in_the_stored_values() -> None:
+    array = ct()
+    ink = drawn(array.shape, NAME, (40, 40), 0.6)
+    array[ink] = 4000
+    frames = ArrayFrames(array[None])
+    after = masked(frames, judged(frames).boxes).frame(0)
+    assert np.unique(np.asarray(after)[ink]).size == 1
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+def test_standing_text_is_hidden(turns: int) -> None:
+    lying = drawn((384, 384), NAME, (40, 372), 0.5)
+    ink = np.rot90(lying, turns)
+    array = ct()
+    array[ink] = 3000
+    assert hidden(judged(ArrayFrames(array[None])), ink) > 0.95
+
+
+@pytest.mark.parametrize("scale", [0.35, 2.4])
+def test_small_and_large_letters_are_hidden(scale: float) -> None:
+    """Capitals of 8 and of 52 pixels."""
+    frames = blank(480, 640)
+    ink = drawn((480, 640), "MRN 60718", (30, 200), scale, max(1, round(scale * 2)))
+    frames.array[0][ink] = 200
+    assert hidden(judged(frames), ink) > 0.95
+
+
+def test_coloured_text_of_the_grounds_brightness_is_hidden() -> None:
+    """Told by its hue alone."""
+    frames = blank(samples=3)
+    frames.array[:] = (100, 100, 100)
+    ink = drawn((480, 640), NAME, (100, 100), 0.8, 2)
+    frames.array[0][ink] = (235, 50, 3)
+    assert hidden(judged(frames, SOPClassUID=ULTRASOUND), ink) > 0.95
+
+
+def test_text_in_a_palette_image_is_seen_through_its_palette() -> None:
+    """Neighbouring indices, far apart in brightness."""
+    frames = blank()
+    frames.photometric = "PALETTE COLOR"
+    frames.array[:] = 10
+    ink = drawn((480, 640), NAME, (100, 100), 0.7)
+    frames.array[0][ink] = 11
+    ramp = np.zeros(256, "<u2")
+    ramp[11] = 65535
+    tables: dict[str, Any] = {}
+    for colour in ("Red", "Green", "Blue"):
+        tables[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 16]
+        tables[f"{colour}PaletteColorLookupTableData"] = ramp.tobytes()
+    assert hidden(judged(frames, **tables), ink) > 0.95
+
+
+def test_text_on_one_frame_only_is_found_and_cleared_on_all() -> None:
+    frames = blank(240, 320, frames=12)
+    ink = drawn((240, 320), NAME, (20, 100), 0.6)
+    frames.array[7][ink] = 255
+    verdict = judged(frames)
+    assert all(box[0] == 0 for box in verdict.boxes)
+    assert hidden(verdict, ink) > 0.95
+
+
+def test_a_cine_of_300_frames_with_a_banner_costs_few_full_readings() -> None:
+    rng = np.random.default_rng(5)
+    moving = rng.integers(0, 90, (300, 60, 80), dtype=np.uint8)
+    frames = ArrayFrames(np.zeros((300, 120, 240), np.uint8))
+    frames.array[:, 50:110, 80:160] = moving
+    ink = drawn((120, 240), NAME, (8, 20), 0.5)
+    frames.array[:, ink] = 255
+    verdict = judged(frames, SOPClassUID="1.2.840.10008.5.1.4.1.1.3.1", Modality="US")
+    assert verdict.readings < 10
+    assert hidden(verdict, ink, 299) > 0.95
+
+
+def test_a_suspect_without_text_is_read_and_passes() -> None:
+    verdict = judged(blank(), SOPClassUID=ULTRASOUND)
+    assert (verdict.verdict, verdict.suspect, verdict.readings) == ("read", "SOPClassUID", 1)
+
+
+def test_a_marker_of_the_list_stays_and_goes_when_the_customer_keeps_none() -> None:
+    frames = blank(200, 300)
+    ink = drawn((200, 300), "ERECT", (100, 100), 0.9, 2)
+    frames.array[0][ink] = 255
+    assert hidden(judged(frames), ink) == 0
+    strict = judge_with(()).judge(part_of(frames), frames, frozenset())
+    assert hidden(strict, ink) > 0.95
+
+
+def test_a_marker_that_is_the_patients_own_name_goes() -> None:
+    frames = blank(200, 300)
+    ink = drawn((200, 300), "ERECT", (100, 100), 0.9, 2)
+    frames.array[0][ink] = 255
+    assert hidden(judged(frames, frozenset({"ERECT"})), ink) > 0.95
+
+
+def test_text_that_comes_back_after_filling_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verification: whoever fills must be believed by whoever reads."""
+    frames = blank(200, 300)
+    frames.array[0][drawn((200, 300), NAME, (20, 100), 0.7)] = 255
+    monkeypatch.setattr(reading, "paint", lambda *_: None)
+    with pytest.raises(RefusedError) as refused:
+        judged(frames)
+    assert refused.value.outcome.reason is Reason.BURNED_IN
+
+
+@pytest.mark.parametrize("error", [ValueError, RuntimeError, cv2.error, MemoryError])
+def test_a_reader_that_fails_never_lets_a_picture_through(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise error("reader")
+
+    monkeypatch.setattr(Planes, "of", fail)
+    with pytest.raises((RefusedError, MemoryError)):
+        judged(blank())
+
+
+def test_a_model_that_fails_on_a_picture_refuses_it() -> None:
+    broken = reader.Reader()._recogniser
+    with pytest.raises(RefusedError):
+        broken.run(np.zeros((1, 7, 5, 5), np.float32))
+
+
+def test_a_missing_model_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match="not installed"):
+        PixelJudge.load(PixelOptions())
+
+
+def test_a_broken_model_stops_the_start(tmp_path: Any) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"not a model")
+    with pytest.raises(ConfigError, match=r"model\.onnx"):
+        engine.Engine(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"])
+def test_values_of_every_type_become_the_same_picture(dtype: str) -> None:
+    values = np.arange(100, dtype=dtype).reshape(10, 10)
+    shown = windowed(values)
+    assert shown.min() == 0
+    assert shown.max() == 255
+    assert (np.diff(shown.ravel().astype(int)) >= 0).all()
+
+
+def test_values_that_are_no_numbers_do_not_hide_the_others() -> None:
+    values = np.arange(100, dtype=np.float32).reshape(10, 10)
+    values[0, 0], values[5, 5] = np.nan, np.inf
+    assert windowed(values)[9, 9] > 200
