@@ -89,7 +89,9 @@ def render(scrubbed: Scrubbed, index: int, options: RenderOptions, path: Path) -
     else:
         plan = _lossless(scrubbed.dataset, frames, index, dtype)
     height = _height(frames.columns * plan.samples * plan.depth // 8)
-    with PngWriter(path, frames.columns, frames.rows, plan.samples, plan.depth) as writer:
+    middle = max(0, (frames.rows - height) // 2)
+    sample = plan.convert(rows(middle, min(middle + height, frames.rows)))
+    with PngWriter(path, frames.rows, sample) as writer:
         for band in bands(rows, frames.rows, height):
             writer.write(plan.convert(band))
         png = writer.close(path.name)
