@@ -66,6 +66,7 @@ class _Expansion:
     def __init__(self, cells: list[int], bits: int, length: int, keyword: str) -> None:
         self._cells, self._bits, self._length, self._keyword = cells, bits, length, keyword
         self._out: list[int] = []
+        self._segments_left = length + len(cells)  # segments of no length could go on for ever
 
     def entries(self) -> NDArray[Any]:
         pos = 0
@@ -78,6 +79,9 @@ class _Expansion:
     def _segment(self, pos: int, nested: bool) -> int:
         """Expand the segment at `pos`; returns where the next one starts."""
         code, count = self._cell(pos), self._cell(pos + 1)
+        self._segments_left -= 1
+        if self._segments_left < 0:
+            raise self._wrong()
         if len(self._out) + count > self._length and code != _INDIRECT:
             raise self._wrong()
         if code == _DISCRETE:
