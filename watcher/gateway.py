@@ -132,7 +132,7 @@ class Gateway:
         await self._recover()
         for line in await checked:
             self._log.event("loosened", level="warning", rule=line)
-        self._intake = Intake(settings.intake)
+        self._intake = Intake(settings.intake, lambda customer: self.settings.of(customer).intake)
         server = await operations.serve(settings.state, self._answer)
         stack.callback(server.close)
         return backend

@@ -23,6 +23,7 @@ PENDING = frozenset({State.QUEUED, State.STAGED})
 # A move to the same state is "later, itself": the attempt is over, the next one is not due yet.
 # STAGED to QUEUED: the spool was lost and is rebuilt from the original, which is still in place.
 # QUARANTINED to EXCLUDED: a person looked and rejected it.
+# EXCLUDED to QUEUED: a file that had vanished with its folder or mount is back.
 MOVES: Mapping[State, frozenset[State]] = {
     State.QUEUED: frozenset(
         {State.QUEUED, State.STAGED, State.DUPLICATE, State.EXCLUDED, State.QUARANTINED}
@@ -33,7 +34,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.QUARANTINED: frozenset({State.QUEUED, State.EXCLUDED}),
     State.DELIVERED: frozenset(),
     State.DUPLICATE: frozenset(),
-    State.EXCLUDED: frozenset(),
+    State.EXCLUDED: frozenset({State.QUEUED}),
 }
 
 

@@ -37,6 +37,7 @@ _PREFIX = "WATCHER_"
 class Customer(Options):
     """`[customers.NAME]`: what one customer has otherwise; whole sections are merged key by key."""
 
+    intake: IntakeOptions = IntakeOptions()
     scrub: ScrubOptions = ScrubOptions()
     pixels: PixelOptions = PixelOptions()
     render: RenderOptions = RenderOptions()
@@ -77,7 +78,7 @@ class Settings(Options):
         return [pair for n, pair in enumerate(everyone) if pair not in everyone[:n]]
 
 
-_SHARED = ("scrub", "pixels", "render", "deliver", "archive")
+_SHARED = ("intake", "scrub", "pixels", "render", "deliver", "archive")
 
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -77,9 +77,22 @@ def test_only_the_table_of_states_decides_which_moves_are_made(
 
 
 def test_a_settled_file_never_comes_back_to_life_but_by_a_person() -> None:
-    """The table itself: delivered, duplicate and excluded are ends."""
+    """The table itself: delivered and duplicate are ends, excluded only until it is back."""
     ends = {state for state, targets in MOVES.items() if not targets}
-    assert ends == {State.DELIVERED, State.DUPLICATE, State.EXCLUDED}
+    assert ends == {State.DELIVERED, State.DUPLICATE}
+    assert MOVES[State.EXCLUDED] == {State.QUEUED}
+
+
+def test_a_file_that_had_vanished_with_its_mount_is_taken_when_it_is_back(ledger: Ledger) -> None:
+    """The same path and signature again is new work only then."""
+    id_ = arrive(ledger, "f")
+    ledger.move(id_, Move(State.EXCLUDED, Reason.NOT_DICOM), 2.0)
+    ledger.admit([("a", "f", HERE)], 3.0)
+    assert row(ledger, id_).state is State.EXCLUDED
+    ledger.move(id_, Move(State.QUEUED), 4.0)
+    ledger.move(id_, Move(State.EXCLUDED, Reason.VANISHED), 5.0)
+    ledger.admit([("a", "f", HERE)], 6.0)
+    assert row(ledger, id_).state is State.QUEUED
 
 
 def test_the_same_file_is_seen_once_and_a_growing_one_keeps_its_row(ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 from rich.console import Console
@@ -13,12 +14,17 @@ from rich.table import Table
 from watcher.cli.common import json_option, print_json, settings_option
 from watcher.dicom.frames import open_frames
 from watcher.dicom.part10 import Part10, parse
+from watcher.dicom.scrubbed import Scrubbed
 from watcher.dicom.walk import walk
 from watcher.errors import DeferredError, ExcludedError, RefusedError
 from watcher.intake import opening
+from watcher.options import RenderOptions
+from watcher.render import render
+from watcher.render.picture import load, save
 from watcher.scrub.explain import Row
 from watcher.scrub.explain import explain as header_rows
 from watcher.scrub.keys import CustomerKey
+from watcher.scrub.pixels.draw import draw
 from watcher.scrub.scrubber import Scrubber
 from watcher.settings import Settings
 
@@ -29,9 +35,21 @@ from watcher.settings import Settings
 @click.option(
     "--values", is_flag=True, help="Show values before and after: this names the patient."
 )
+@click.option(
+    "--picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the first frame as it would be sent, with the redacted boxes drawn, as a PNG.",
+)
 @settings_option
 @json_option
-def explain(file: Path, customer: str, values: bool, settings: Settings, as_json: bool) -> None:
+def explain(
+    file: Path,
+    customer: str,
+    values: bool,
+    picture: Path | None,
+    settings: Settings,
+    as_json: bool,
+) -> None:
     """Say tag by tag what would be done to FILE and by which rule, and how its pixels are judged.
 
     Without --values nothing that is printed names the patient. Pseudonyms are made with a
@@ -42,7 +60,7 @@ def explain(file: Path, customer: str, values: bool, settings: Settings, as_json
     try:
         part = _parsed(file, settings)
         rows = list(header_rows(scrubber.header, part, values))
-        verdict = _judged(scrubber, part, settings)
+        verdict = _judged(scrubber, part, settings, picture)
     except (RefusedError, ExcludedError, DeferredError) as ended:
         rows, verdict = [], {"verdict": str(ended.outcome.reason), "detail": ended.outcome.detail}
     if as_json:
@@ -58,12 +76,24 @@ def _parsed(file: Path, settings: Settings) -> Part10:
     return parse(data, walk(data, settings.limits), settings.limits)
 
 
-def _judged(scrubber: Scrubber, part: Part10, settings: Settings) -> dict[str, object]:
+def _judged(
+    scrubber: Scrubber, part: Part10, settings: Settings, picture: Path | None
+) -> dict[str, object]:
     try:
         scrubbed = scrubber.scrub(part, open_frames(part, settings.limits))
     except (RefusedError, ExcludedError) as ended:
         return {"verdict": str(ended.outcome.reason), "detail": ended.outcome.detail}
+    if picture is not None:
+        _draw(scrubbed, picture)
     return {"verdict": scrubbed.verdict, "boxes": scrubbed.boxes, "recipe": scrubbed.recipe}
+
+
+def _draw(scrubbed: Scrubbed, picture: Path) -> None:
+    with TemporaryDirectory() as folder:
+        shown = Path(folder, "frame.png")
+        render(scrubbed, 0, RenderOptions(mode="display"), shown)
+        boxes = [box[1:] for box in scrubbed.boxes if box[0] in (0, 1)]
+        save(draw(load(shown), boxes), picture)
 
 
 def _print(verdict: dict[str, object], rows: list[Row], values: bool) -> None:

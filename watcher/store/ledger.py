@@ -58,11 +58,13 @@ class Ledger:
             self._touch(pending, columns, now)
             return None
         known = self._db.execute(
-            "SELECT 1 FROM instances WHERE customer = ? AND path = ? AND device = ? AND inode = ?"
-            " AND size = ? AND mtime_ns = ?",
+            "SELECT id, reason FROM instances WHERE customer = ? AND path = ? AND device = ?"
+            " AND inode = ? AND size = ? AND mtime_ns = ?",
             where + columns,
         ).fetchone()
         if known is not None:
+            if known["reason"] == Reason.VANISHED:  # with its folder or mount, and is back
+                self.move(known["id"], Move(State.QUEUED), now)
             return None
         id_ = secrets.token_hex(8)
         self._db.execute(
