@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from watcher.dicom import charset, dictionary
-from watcher.dicom.names import Dataset, FileMetaDataset, Tag
+from watcher.dicom.names import UID, Dataset, FileMetaDataset, Tag
 from watcher.dicom.part10 import Part10
+from watcher.errors import RefusedError
+from watcher.model import Reason
 from watcher.options import ScrubOptions
 from watcher.scrub.elements import Clean, Coding
 from watcher.scrub.functions import Functions
@@ -61,17 +63,17 @@ class HeaderCleaner:
     def clean(self, part: Part10, trace: Trace | None = None) -> CleanHeader:
         """The clean header of a parsed file, which is left as it is.
 
-        Raises RefusedError(MISSING_ATTRIBUTE) without one of the UIDs that every Instance has.
+        Raises RefusedError(MISSING_ATTRIBUTE) without one of the UIDs that every Instance has, and
+        (CORRUPT) for a transfer syntax that is no single UID.
         """
         source = tree(part.dataset)
         subject = Subject.of(source, self.options.issuer_distinguishes)
         identity = Identity.of(source)
         coding = Coding(part.dataset)
-        functions = self._functions(subject, identity)
+        functions = self.functions(subject, identity)
         header = Header(self.plan, self.private, functions.table(), coding, trace)
         dataset = self._complete(header.clean(source, charset.codecs(())), coding, subject)
-        dataset.file_meta = FileMetaDataset()  # the source's is not taken over; it is written anew
-        dataset.file_meta.TransferSyntaxUID = part.dataset.file_meta.TransferSyntaxUID
+        dataset.file_meta = _meta(part.dataset)
         return CleanHeader(dataset, subject, identity)
 
     def explain(self, part: Part10) -> Sequence[Treated]:
@@ -80,7 +82,8 @@ class HeaderCleaner:
         self.clean(part, rows.append)
         return rows
 
-    def _functions(self, subject: Subject, identity: Identity) -> Functions:
+    def functions(self, subject: Subject, identity: Identity) -> Functions:
+        """The recipe's functions for one file."""
         shift = self.names.shift_days(subject.patient) if self.options.dates != "full" else 0
 
         def clean_text(value: str, keyword: str) -> str:
@@ -111,3 +114,13 @@ class HeaderCleaner:
         if coding.wide:
             found[_CHARACTER_SET] = coding.element(_CHARACTER_SET, "CS", "ISO_IR 192")
         return coding.dataset(found)
+
+
+def _meta(source: Dataset) -> FileMetaDataset:
+    """All that is taken over of group 0002, which is written anew."""
+    syntax = source.file_meta.TransferSyntaxUID
+    if not isinstance(syntax, str):
+        raise RefusedError(Reason.CORRUPT, "TransferSyntaxUID")
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = UID(syntax)
+    return meta
