@@ -78,7 +78,8 @@ class Spelled(NamedTuple):
 
 
 def find(text: str) -> Iterator[Spelled]:
-    """Every spelling of a date in `text`; spans may overlap."""
+    """Every spelling of a date in `text`; spans may overlap. An underscore is a blank."""
+    text = text.replace("_", " ")
     digits = len(_DIGIT.findall(text))
     if digits < 4:
         yield from named(text) if digits else ()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from watcher.scrub import dates
 from watcher.scrub.folding import fold
+from watcher.scrub.folding import words as words_of
 from watcher.scrub.identity import Identity
 from watcher.scrub.text import vocabulary
 
@@ -237,7 +238,9 @@ def _telling(code: str) -> bool:
     digits = sum(c.isdigit() for c in code)
     if digits == len(code):
         return digits >= _SHORTEST_NUMBER
-    return len(code) >= 5 and digits >= 3
+    if digits >= 3:
+        return len(code) > _SHORTEST_NAME
+    return any(len(w) > _SHORTEST_NAME and not vocabulary.knows(w) for w in words_of(code))
 
 
 def _says_something(phrase: tuple[str, ...]) -> bool:
@@ -266,6 +269,7 @@ def _forms(written: Mapping[str, str]) -> dict[bytes, str]:
                 except UnicodeError:
                     continue
                 longest = max(_ESCAPE.split(raw), key=len)
-                if len(longest) >= _SHORTEST_BYTES and (raw != longest or not raw.isascii()):
+                plain = raw == longest and raw.isascii()
+                if len(longest) >= (_SHORTEST_EMBEDDED if plain else _SHORTEST_BYTES):
                     found.setdefault(longest, tag)
     return found

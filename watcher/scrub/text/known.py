@@ -81,6 +81,12 @@ def _whole(text: str, start: int, end: int) -> bool:
     return not text[start - 1 : start].isalnum() and not text[end : end + 1].isalnum()
 
 
+def _is_number(joined: str, spellings: Spellings) -> bool:
+    if joined in spellings.digits or joined in spellings.compact_days:
+        return True
+    return len(joined) >= _SHORTEST_CODE and joined in spellings.codes
+
+
 def _numbers(text: str, spellings: Spellings) -> Iterator[tuple[int, int, str]]:
     """Digits of phones, identifiers and compact days, whatever stands between them."""
     for match in _GROUPS.finditer(text):
@@ -89,7 +95,7 @@ def _numbers(text: str, spellings: Spellings) -> Iterator[tuple[int, int, str]]:
             joined = ""
             for last in groups[i : i + 6]:
                 joined += last[0]
-                if joined in spellings.digits or joined in spellings.compact_days:
+                if _is_number(joined, spellings):
                     yield match.start() + first.start(), match.start() + last.end(), ""
     if spellings.days:
         for spelled in dates.find(text):

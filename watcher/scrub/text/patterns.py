@@ -124,6 +124,8 @@ _RULES = _rules(
 
 def find(text: str) -> Iterator[tuple[int, int]]:
     """Spans of `text` that are an identifier by their form; they may overlap."""
+    if "_" in text:
+        yield from find(text.replace("_", " "))
     digits = sum(map(text.count, "0123456789"))
     for rule in _RULES:
         if digits < rule.digits or (rule.any_of and not any(c in text for c in rule.any_of)):
