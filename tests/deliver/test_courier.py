@@ -30,10 +30,12 @@ class Backend:
         self.keys: set[str] = set()
         self.accepted: Counter[tuple[str, int | None]] = Counter()
         self.requests = 0
+        self.again: list[bool] = []
 
     async def send(self, parcels: Sequence[Parcel], *, again: bool = False) -> Answer:
         """One request. LOST means accepted, but the answer did not arrive."""
         self.requests += 1
+        self.again.append(again)
         if request_key(parcels) in self.keys:
             return GOOD
         answer = self.judge(parcels)
@@ -118,14 +120,24 @@ async def test_frames_that_arrived_are_not_sent_again() -> None:
     backend.judge = fails_after_two
     (result,) = await courier.deliver(batch)
     assert result.answer.verdict is Verdict.LATER
-    backend.judge, before = good, backend.requests
+    backend.judge = good
     again = restored(result.batch.id, [parcel("a", *[10] * 16)])
     assert again is not None
-    (other,) = await Courier(backend, OPTIONS).deliver(again, again=True)
+    before = backend.requests
     (result,) = await courier.deliver(result.batch, again=True)
+    remembered = backend.requests - before
+    (other,) = await Courier(backend, OPTIONS).deliver(again, again=True)
     assert result.answer.verdict is other.answer.verdict is Verdict.DELIVERED
     assert backend.accepted == Counter({("a", n): 1 for n in range(1, 17)})
-    assert before < backend.requests
+    assert remembered < backend.requests - before - remembered
+
+
+async def test_what_may_have_been_accepted_is_asked_for_after_a_split() -> None:
+    """`again` goes on to the pieces, also when only this answer made the outcome unknown."""
+    fault = Answer(Verdict.LATER, Reason.BACKEND_ERROR, 500, detail="status 500", unknown=True)
+    backend = Backend(lambda parcels: fault if len(parcels) > 1 else GOOD)
+    await Courier(backend, OPTIONS).deliver(batch_of("0", "1"), attempts=OPTIONS.split_after)
+    assert backend.again == [False, True, True]
 
 
 async def test_after_a_lost_connection_the_rest_is_not_tried() -> None:
