@@ -46,10 +46,13 @@ def rewrite(data: bytes, path: Path, verbatim: bool = True) -> tuple[bytes, Writ
     return path.read_bytes(), written
 
 
+@pytest.mark.parametrize("raw", [True, False])
 @pytest.mark.parametrize("verbatim", [True, False])
 @pytest.mark.parametrize("path", sorted(PACKAGED.glob("*.dcm")), ids=lambda path: path.name)
-def test_packaged_files_keep_pixels_and_header(path: Path, verbatim: bool, tmp_path: Path) -> None:
-    """Copied or written anew: the same frames, the same elements but what describes them."""
+def test_packaged_files_keep_pixels_and_header(
+    path: Path, verbatim: bool, raw: bool, tmp_path: Path
+) -> None:
+    """Copied or written anew, from bytes or from values: what is read is the same."""
     try:
         part, frames = read(path.read_bytes())
         frames.frame(0)
@@ -58,6 +61,9 @@ def test_packaged_files_keep_pixels_and_header(path: Path, verbatim: bool, tmp_p
     for keyword in ("SOPClassUID", "SOPInstanceUID"):
         if keyword not in part.dataset:
             setattr(part.dataset, keyword, "1.2.3")
+    if not raw:
+        with quiet():
+            list(part.dataset.iterall())
     out = tmp_path / "out.dcm"
     write(scrubbed(part, frames, verbatim), out)
     again, other = read(out.read_bytes())

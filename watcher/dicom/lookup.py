@@ -1,4 +1,7 @@
-"""Lookup tables as DICOM carries them: descriptor and data (PS3.3 C.11.1.1.1, C.7.6.3.1.5)."""
+"""Lookup tables as DICOM carries them: descriptor and data (PS3.3 C.11.1.1.1, C.7.6.3.1.5).
+
+Call these within `quiet()`: reading a value may warn.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from watcher.dicom.quiet import LIBRARY_ERRORS, quiet
+from watcher.dicom.quiet import LIBRARY_ERRORS
 from watcher.dicom.walk import EXPLICIT_BIG
 from watcher.errors import RefusedError
 from watcher.model import Reason
@@ -64,8 +67,7 @@ def read_descriptor(dataset: Dataset, keyword: str, signed: bool) -> tuple[int, 
 def read_words(dataset: Dataset, keyword: str, little: bool) -> NDArray[Any]:
     """The data of a table as 16-bit words, whatever of US, SS and OW it is written as."""
     try:
-        with quiet():
-            value: Any = dataset[keyword].value
+        value: Any = dataset[keyword].value
         if isinstance(value, bytes):
             order = "<" if little else ">"
             return np.frombuffer(value[: len(value) // 2 * 2], f"{order}u2").astype(np.uint16)

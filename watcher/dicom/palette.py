@@ -23,15 +23,16 @@ def palette_rgb(dataset: Dataset, indices: NDArray[Any]) -> NDArray[Any]:
     Of 16-bit entries the high byte counts. Raises RefusedError(UNDECODABLE) when the file has no
     usable palette.
     """
-    channels = [table(indices) for table in read_palette(dataset)]
+    with quiet():
+        tables = read_palette(dataset)
+    channels = [table(indices) for table in tables]
     return np.stack(channels, axis=-1)
 
 
 def read_palette(dataset: Dataset) -> list[_Channel]:
     """The red, green and blue tables, plain or segmented."""
-    with quiet():
-        signed = dataset.get("PixelRepresentation") == 1
-        segmented = "RedPaletteColorLookupTableData" not in dataset
+    signed = dataset.get("PixelRepresentation") == 1
+    segmented = "RedPaletteColorLookupTableData" not in dataset
     little = is_little(dataset)
     return [_Channel(_channel(dataset, colour, little, signed, segmented)) for colour in _COLOURS]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from struct import pack
@@ -18,16 +18,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_dataset, write_file_meta_info
-from pydicom.uid import UID
+from pydicom.dataset import Dataset
 
-from watcher.dicom.elements import corrupt
+from watcher.dicom.elements import UNDEFINED, Coding
+from watcher.dicom.encoding import Change, element_header, encode
 from watcher.dicom.frames import Rows, bands, open_rows
 from watcher.dicom.paging import release
 from watcher.dicom.part10 import PixelElement
-from watcher.dicom.quiet import LIBRARY_ERRORS, quiet
 from watcher.dicom.scrubbed import Frames, Scrubbed
 from watcher.dicom.walk import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from watcher.errors import RefusedError
@@ -36,9 +33,8 @@ from watcher.model import Reason
 IMPLEMENTATION_CLASS_UID = "2.25.239471908571260943118563271406325879114"
 IMPLEMENTATION_VERSION_NAME = "IMG-INGESTION"
 _CHUNK = 1 << 20
-_FIRST_PIXEL_TAG, _AFTER_PIXEL_TAGS = 0x7FE00008, 0x7FE00011
-_PLANAR_CONFIGURATION = 0x00280006
-_OFFSET_TABLES = (0x7FE00001, 0x7FE00002)
+_PIXEL_TAGS = range(0x7FE00008, 0x7FE00011)
+_META = Coding(explicit=True, little=True)
 _FLOAT_TAGS = {4: (0x7FE00008, "OF"), 8: (0x7FE00009, "OD")}
 _SEQUENCE_END = pack("<HHL", 0xFFFE, 0xE0DD, 0)
 _MOST = 0xFFFFFFFE  # the greatest even defined length
@@ -72,24 +68,19 @@ def write(scrubbed: Scrubbed, path: Path) -> Written:
     cannot be decoded, (OVER_LIMIT) for native pixels beyond 4 GB; FileExistsError; OSError.
     """
     syntax = _syntax(scrubbed)
-    implicit, little = syntax == IMPLICIT_LITTLE, syntax != EXPLICIT_BIG
-    lower = scrubbed.dataset[0x00030000:_FIRST_PIXEL_TAG]
-    upper = scrubbed.dataset[_AFTER_PIXEL_TAGS:]
+    coding = Coding(explicit=syntax != IMPLICIT_LITTLE, little=syntax != EXPLICIT_BIG)
+    dataset = scrubbed.dataset
+    changes: Sequence[Change] = ()
     if scrubbed.verbatim is None:
-        pixels = _native(scrubbed.frames, lower, little)
+        pixels, changes = _native(scrubbed.frames, dataset, coding.little)
     else:
         pixels = _verbatim(scrubbed.verbatim)
-    try:
-        with quiet():
-            head = _meta(scrubbed.dataset, syntax) + _encoded(lower, implicit, little)
-            tail = _encoded(upper, implicit, little, lower.get("SpecificCharacterSet"))
-    except LIBRARY_ERRORS:
-        raise corrupt("header cannot be encoded") from None
-    head += _element_header(pixels, implicit, little)
-    if pixels.length is None:
-        tail = _SEQUENCE_END + tail
+    lower, upper = encode(dataset, coding, changes, _PIXEL_TAGS)
+    length = UNDEFINED if pixels.length is None else pixels.length
+    head = _meta(scrubbed, syntax) + lower + element_header(pixels.tag, pixels.vr, length, coding)
+    tail = upper if pixels.length is not None else _SEQUENCE_END + upper
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
         return _stream(file, head, pixels, tail)
 
 
@@ -100,37 +91,25 @@ def _syntax(scrubbed: Scrubbed) -> str:
     return source if source in (IMPLICIT_LITTLE, EXPLICIT_BIG) else EXPLICIT_LITTLE
 
 
-def _meta(dataset: Dataset, syntax: str) -> bytes:
+def _meta(scrubbed: Scrubbed, syntax: str) -> bytes:
     """Preamble, prefix and File Meta Information (PS3.10 7.1)."""
-    meta = FileMetaDataset()
-    meta.FileMetaInformationVersion = b"\0\1"
-    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = UID(syntax)
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    buffer = DicomBytesIO()
-    write_file_meta_info(buffer, meta, enforce_standard=True)
-    return bytes(128) + b"DICM" + bytes(buffer.getvalue())
+    uids = (
+        (0x00020002, scrubbed.sop_class_uid),
+        (0x00020003, scrubbed.sop_instance_uid),
+        (0x00020010, syntax),
+        (0x00020012, IMPLEMENTATION_CLASS_UID),
+    )
+    elements = [_meta_element(0x00020001, "OB", b"\0\1")]
+    elements += [_meta_element(tag, "UI", uid.encode("ascii", "replace")) for tag, uid in uids]
+    elements.append(_meta_element(0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode("ascii")))
+    group = b"".join(elements)
+    length = _meta_element(0x00020000, "UL", pack("<L", len(group)))
+    return bytes(128) + b"DICM" + length + group
 
 
-def _encoded(dataset: Dataset, implicit: bool, little: bool, charset: Any = None) -> bytes:
-    buffer = DicomBytesIO()
-    buffer.is_implicit_VR, buffer.is_little_endian = implicit, little
-    for tag in () if implicit else list(dataset.keys()):
-        if dataset.get_item(tag).VR is None:  # implicit elements in an explicit data set
-            dataset[tag]
-    write_dataset(buffer, dataset, charset or "iso8859")
-    return bytes(buffer.getvalue())
-
-
-def _element_header(pixels: _Pixels, implicit: bool, little: bool) -> bytes:
-    order = "<" if little else ">"
-    tag = (pixels.tag >> 16, pixels.tag & 0xFFFF)
-    length = 0xFFFFFFFF if pixels.length is None else pixels.length
-    if implicit:
-        return pack(f"{order}HHL", *tag, length)
-    return pack(f"{order}HH2sHL", *tag, pixels.vr.encode("ascii"), 0, length)
+def _meta_element(tag: int, vr: str, value: bytes) -> bytes:
+    value += (b" " if vr == "SH" else b"\0") * (len(value) % 2)
+    return element_header(tag, vr, len(value), _META) + value
 
 
 def _stream(file: BinaryIO, head: bytes, pixels: _Pixels, tail: bytes) -> Written:
@@ -159,8 +138,8 @@ def _chunks(value: memoryview) -> Iterator[memoryview]:
         release(value, start, start + _CHUNK)
 
 
-def _native(frames: Frames, header: Dataset, little: bool) -> _Pixels:
-    """Frames written anew; `header` gets the attributes that describe them (PS3.3 C.7.6.3)."""
+def _native(frames: Frames, header: Dataset, little: bool) -> tuple[_Pixels, Sequence[Change]]:
+    """Frames written anew, and the attributes that describe them (PS3.3 C.7.6.3)."""
     rows = open_rows(frames, 0)
     cell = rows(0, 1).dtype
     bits = 1 if header.get("BitsAllocated") == 1 else 8 * cell.itemsize
@@ -169,29 +148,26 @@ def _native(frames: Frames, header: Dataset, little: bool) -> _Pixels:
     length += length % 2
     if length > _MOST:
         raise RefusedError(Reason.OVER_LIMIT, "pixels beyond 4 GB cannot be written uncompressed")
-    with quiet():
-        _describe(frames, header, bits)
-    parts = _bands(frames, rows)
+    parts, changes = _bands(frames, rows), _described(frames, header, bits)
     if cell.kind == "f":
-        return _Pixels(*_FLOAT_TAGS[cell.itemsize], length, _cells(parts, little))
+        return _Pixels(*_FLOAT_TAGS[cell.itemsize], length, _cells(parts, little)), changes
     chunks = _bits(parts) if bits == 1 else _cells(parts, little)
-    return _Pixels(0x7FE00010, "OB" if bits <= 8 else "OW", length, chunks)
+    return _Pixels(0x7FE00010, "OB" if bits <= 8 else "OW", length, chunks), changes
 
 
-def _describe(frames: Frames, header: Dataset, bits: int) -> None:
-    # New elements each time: those of `header` are shared with the scrubbed data set.
-    header.add_new(0x00280002, "US", frames.samples)
-    header.add_new(0x00280004, "CS", frames.photometric)
-    header.add_new(0x00280010, "US", frames.rows)
-    header.add_new(0x00280011, "US", frames.columns)
-    header.add_new(0x00280100, "US", bits)
-    if "BitsStored" in header:
-        header.add_new(0x00280102, "US", header.BitsStored - 1)
-    for tag in (_PLANAR_CONFIGURATION, *_OFFSET_TABLES):
-        if tag in header:
-            del header[tag]
-    if frames.samples > 1:
-        header.add_new(_PLANAR_CONFIGURATION, "US", 0)
+def _described(frames: Frames, header: Dataset, bits: int) -> Sequence[Change]:
+    stored = header.get("BitsStored")
+    return (
+        Change(0x00280002, "US", frames.samples),
+        Change(0x00280004, "CS", frames.photometric),
+        Change(0x00280006, "US", 0 if frames.samples > 1 else None),
+        Change(0x00280010, "US", frames.rows),
+        Change(0x00280011, "US", frames.columns),
+        Change(0x00280100, "US", bits),
+        Change(0x00280102, "US", stored - 1 if stored else None),
+        Change(0x7FE00001, "OV", None),  # offset tables of fragments that are no more
+        Change(0x7FE00002, "OV", None),
+    )
 
 
 def _bands(frames: Frames, opened: Rows | None) -> Iterator[NDArray[Any]]:

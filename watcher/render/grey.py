@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -116,7 +116,16 @@ def _table(grey: Grey, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def _tabled(grey: Grey, dtype: np.dtype[Any]) -> Mapping:
     table, index = _table(grey, dtype), f"u{dtype.itemsize}"
-    return lambda stored: np.take(table, stored.view(index))
+    if dtype.itemsize == 2:
+        return lambda stored: np.take(table, stored.view(index))
+    if np.array_equal(table, np.arange(256)):
+        return lambda stored: stored.view(index)
+    return partial(_translated, table=table.tobytes())
+
+
+def _translated(stored: NDArray[Any], table: bytes) -> NDArray[Any]:
+    """Bytes through a table of bytes: Python's own is several times as fast as numpy's."""
+    return np.frombuffer(stored.tobytes().translate(table), np.uint8).reshape(stored.shape)
 
 
 def _patterns(dtype: np.dtype[Any]) -> NDArray[Any]:

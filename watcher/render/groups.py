@@ -1,6 +1,7 @@
 """Where an attribute of one frame stands: its functional group, the shared one, or the top level.
 
-PS3.3 C.7.6.16: a macro is in the Per-Frame or in the Shared Functional Groups Sequence.
+PS3.3 C.7.6.16: a macro is in the Per-Frame or in the Shared Functional Groups Sequence. Call these
+within `quiet()`: reading a value may warn.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from watcher.dicom.names import LIBRARY_ERRORS, Dataset, quiet
+from watcher.dicom.names import LIBRARY_ERRORS, Dataset
 from watcher.errors import RefusedError
 from watcher.model import Reason
 
@@ -27,8 +28,7 @@ def places(dataset: Dataset, index: int, macro: str) -> Iterator[Dataset]:
 def value(dataset: Dataset, keyword: str) -> Any:
     """An attribute's value, None when absent or empty. Raises RefusedError(UNDECODABLE)."""
     try:
-        with quiet():
-            found = dataset.get(keyword)
+        found = dataset.get(keyword)
     except LIBRARY_ERRORS:
         raise RefusedError(Reason.UNDECODABLE, keyword) from None
     return None if found is None or (hasattr(found, "__len__") and len(found) == 0) else found

@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from watcher.dicom.frames import Rows, bands, open_rows
-from watcher.dicom.names import Dataset
+from watcher.dicom.names import Dataset, quiet
 from watcher.dicom.palette import palette_rgb
 from watcher.dicom.scrubbed import Frames, Scrubbed
 from watcher.model import SpoolFile
@@ -44,6 +44,8 @@ from watcher.render.colour import to_rgb8
 from watcher.render.grey import grey_of
 from watcher.render.lossless import stored_of
 from watcher.render.png import BAND_BYTES, PngWriter
+
+_SAMPLE_BYTES, _STRIPS = 1 << 15, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +86,15 @@ def render(scrubbed: Scrubbed, index: int, options: RenderOptions, path: Path) -
     frames = scrubbed.frames
     rows = open_rows(frames, index)
     dtype = rows(0, 1).dtype
-    if options.mode == "display":
-        plan = _display(scrubbed.dataset, frames, index, rows, dtype)
-    else:
-        plan = _lossless(scrubbed.dataset, frames, index, dtype)
-    height = _height(frames.columns * plan.samples * plan.depth // 8)
-    middle = max(0, (frames.rows - height) // 2)
-    sample = plan.convert(rows(middle, min(middle + height, frames.rows)))
+    with quiet():
+        if options.mode == "display":
+            plan = _display(scrubbed.dataset, frames, index, rows, dtype)
+        else:
+            plan = _lossless(scrubbed.dataset, frames, index, dtype)
+    row_bytes = frames.columns * plan.samples * plan.depth // 8
+    sample = plan.convert(_sample(rows, frames.rows, row_bytes))
     with PngWriter(path, frames.rows, sample) as writer:
-        for band in bands(rows, frames.rows, height):
+        for band in bands(rows, frames.rows, _height(row_bytes)):
             writer.write(plan.convert(band))
         png = writer.close(path.name)
     return Rendered(
@@ -113,7 +115,7 @@ def _display(
     dataset: Dataset, frames: Frames, index: int, rows: Rows, dtype: np.dtype[Any]
 ) -> _Plan:
     if frames.photometric == "PALETTE COLOR":
-        return _Plan(partial(palette_rgb, dataset), "RGB", 3, 8, 8)
+        return _Plan(_by_palette(dataset, dtype), "RGB", 3, 8, 8)
     if frames.samples == 3:
         bits = int(dataset.get("BitsStored") or 8)
         convert = partial(to_rgb8, photometric=frames.photometric, bits_stored=bits)
@@ -137,5 +139,21 @@ def _lossless(dataset: Dataset, frames: Frames, index: int, dtype: np.dtype[Any]
     )
 
 
+def _sample(rows: Rows, number: int, row_bytes: int) -> NDArray[Any]:
+    """Strips of rows from top to bottom, a sixteenth of the image within bounds."""
+    some = min(max(16, number // 16), max(8, _SAMPLE_BYTES // row_bytes))
+    strip = max(2, some // _STRIPS)
+    tops = [max(0, (number - strip) * i // (_STRIPS - 1)) for i in range(_STRIPS)]
+    return np.concatenate([rows(top, min(top + strip, number)) for top in tops])
+
+
 def _height(row_bytes: int) -> int:
     return max(1, BAND_BYTES // row_bytes)
+
+
+def _by_palette(dataset: Dataset, dtype: np.dtype[Any]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """Indices to RGB through one table of every index there may be."""
+    index = f"u{dtype.itemsize}"
+    every = np.arange(1 << 8 * dtype.itemsize, dtype=index).view(dtype)
+    table = palette_rgb(dataset, every)
+    return lambda indices: np.take(table, indices.view(index), axis=0)
