@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from watcher.dicom import charset, dictionary
-from watcher.dicom.names import UID, Dataset, FileMetaDataset, Tag
+from watcher.dicom.names import UID, Dataset, FileMetaDataset, Tag, tag_for_keyword
 from watcher.dicom.part10 import Part10
 from watcher.errors import RefusedError
 from watcher.model import Reason
 from watcher.options import ScrubOptions
 from watcher.scrub.elements import Clean, Coding
 from watcher.scrub.functions import Functions
+from watcher.scrub.guard import Guard
 from watcher.scrub.header import Header, Trace, Treated
-from watcher.scrub.identity import Identity
+from watcher.scrub.identity import Identity, Kind, Known
 from watcher.scrub.keys import CustomerKey
 from watcher.scrub.nested import tree
 from watcher.scrub.patient import Subject
-from watcher.scrub.plan import Plan
+from watcher.scrub.plan import KEEP, Plan
 from watcher.scrub.private import PrivateRules
 from watcher.scrub.pseudonyms import Pseudonyms
 from watcher.scrub.recipe import Recipe, load_recipe
@@ -81,6 +82,23 @@ class HeaderCleaner:
         rows: list[Treated] = []
         self.clean(part, rows.append)
         return rows
+
+    def guard(self, clean: CleanHeader) -> Guard:
+        """What searches outputs for this patient's values, but for those that are meant to stay."""
+        known = tuple(each for each in clean.identity.known if not self._may_stay(each))
+        moved = self.options.dates == "modified"
+        shift = self.names.shift_days(clean.subject.patient) if moved else 0
+        return Guard(replace(clean.identity, known=known), shift)
+
+    def _may_stay(self, known: Known) -> bool:
+        """Whether an option or a site's recipe lets this value through."""
+        if known.kind is Kind.UID and self.options.keep_uids:
+            return True
+        tag = tag_for_keyword(known.tag)
+        if tag is None:
+            return False
+        steps = self.plan.steps(int(tag), dictionary.vr(int(tag)), known.tag)
+        return steps[0].act == KEEP
 
     def functions(self, subject: Subject, identity: Identity) -> Functions:
         """The recipe's functions for one file."""

@@ -14,7 +14,6 @@ from watcher.options import PixelOptions, ScrubOptions
 from watcher.scrub.classes import verdict
 from watcher.scrub.cleaner import HeaderCleaner
 from watcher.scrub.elements import value_of
-from watcher.scrub.guard import Guard
 from watcher.scrub.keys import CustomerKey
 from watcher.scrub.pixels import PixelJudge
 
@@ -56,7 +55,7 @@ class Scrubber:
             verbatim=None if cleared.boxes or cleared.clear_high_bits else part.pixels,
             verdict=cleared.verdict,
             boxes=cleared.boxes,
-            leak=Guard(clean.identity).leak,
+            leak=self.header.guard(clean).leak,
             uid_digest=names.digest("instance", clean.subject.instance),
             recipe=self.header.recipe.name,
             key_id=names.key_id,

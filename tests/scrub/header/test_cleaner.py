@@ -10,7 +10,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from tests.scrub.header.conftest import KEY, Clean, file_of, instance, parsed
+from tests.scrub.header.conftest import KEY, Clean, file_of, instance, parsed, written
 from watcher.errors import RefusedError
 from watcher.model import Reason
 from watcher.options import ScrubOptions
@@ -186,3 +186,36 @@ def test_a_changed_recipe_has_another_name(tmp_path: Path) -> None:
     path.write_text("FORMAT dicom\n%header\nREMOVE StudyDescription\n")
     plain = HeaderCleaner.load(ScrubOptions(), KEY).recipe.name
     assert HeaderCleaner.load(ScrubOptions(recipe=path), KEY).recipe.name != plain
+
+
+@pytest.mark.parametrize(
+    ("options", "gone"),
+    [
+        ({"keep_uids": True}, "MR48151623"),
+        ({"dates": "full"}, "19700102"),
+        ({"keep_institution_identity": True}, "ST4711Q"),
+        ({"keep_device_identity": True}, "Brunhilde"),
+    ],
+)
+def test_the_guard_lets_through_what_an_option_keeps_and_nothing_else(
+    options: dict[str, Any], gone: str
+) -> None:
+    made = instance(
+        StudyDate="20190711",
+        PatientBirthDate="19700102",
+        InstitutionName="Saint Brunhilde Hospital",
+        StationName="ST4711Q",
+    )
+    cleaner = HeaderCleaner.load(ScrubOptions.model_validate(options), KEY)
+    clean = cleaner.clean(parsed(file_of(made)))
+    guard = cleaner.guard(clean)
+    assert guard.leak(written(clean.dataset)) is None
+    assert guard.leak(gone.encode()) is not None
+
+
+def test_without_its_option_content_is_replaced_as_a_whole() -> None:
+    item = Dataset()
+    item.TextValue = "lung nodule"
+    made = instance(ContentSequence=Sequence([item]))
+    assert "lung" in str(with_options(made))
+    assert "lung" not in str(with_options(made, clean_structured_content=False))

@@ -105,13 +105,18 @@ def _cleaned(row: Row) -> Do:
 
 def _basic(row: Row, letter: str) -> Do:
     do = _PLAIN[letter]
-    if row.vr == "SQ" and (do is Do.UID or (do is Do.DUMMY and not _is_codes(row))):
+    if row.vr == "SQ" and (do is Do.UID or (do is Do.DUMMY and not _is_replaced(row))):
         return Do.ITEMS
     return do
 
 
-def _is_codes(row: Row) -> bool:
-    return row.keyword.endswith("CodeSequence")
+def _is_replaced(row: Row) -> bool:
+    """Whether a dummy stands for the whole sequence: codes, and content no option cleans.
+
+    The items of other sequences hold nothing but Attributes that the table lists themselves.
+    """
+    content = row.options.keys() & {"structured", "graphics"}
+    return row.keyword.endswith("CodeSequence") or bool(content)
 
 
 def _choose(row: Row) -> str:
