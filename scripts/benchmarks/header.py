@@ -27,7 +27,6 @@ from watcher.dicom.names import LIBRARY_ERRORS
 from watcher.errors import WatcherError
 from watcher.options import Limits, ScrubOptions
 from watcher.scrub.cleaner import HeaderCleaner
-from watcher.scrub.guard import Guard
 from watcher.scrub.keys import CustomerKey
 from watcher.scrub.reference import through_deid
 
@@ -93,7 +92,7 @@ def _once(file: Path, cleaner: HeaderCleaner, folder: Path) -> dict[str, float]:
     scrubbed: Any = SimpleNamespace(dataset=clean.dataset, verbatim=part.pixels, frames=None)
     written = writing.write(scrubbed, ours)
     at.append(clock())
-    Guard(clean.identity).leak(written.header)
+    cleaner.guard(clean).leak(written.header)
     at.append(clock())
     return {step: at[n + 1] - at[n] for n, step in enumerate(STEPS)}
 
