@@ -26,7 +26,7 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import dcmread
-from pydicom.pixels import pixel_array
+from pydicom.pixels.utils import pixel_array
 
 from scripts.benchmarks.samples import KINDS
 from watcher.dicom.frames import bands, open_frames, open_rows
@@ -191,7 +191,8 @@ def _window(frame: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[Any]]:
 
     def window(array: NDArray[Any]) -> NDArray[Any]:
         shown = np.clip((array.astype(np.float32) - low) * (255 / (high - low)), 0, 255)
-        return shown.astype(np.uint8)
+        scaled: NDArray[Any] = shown.astype(np.uint8)
+        return scaled
 
     return window
 

@@ -88,8 +88,19 @@ def _parcels(folder: Path, rng: random.Random, series: int) -> Iterator[Parcel]:
         for number in range(series):
             png, text = files[number % len(files)]
             image = ImageFields(
-                *(_uid(), "1.2.840.10008.5.1.4.1.1.2", _SIDE, _SIDE, 1.0, 0.0),
-                *("MONOCHROME2", 1, 8, 8, 7, text, png),
+                image_instance_uid=_uid(),
+                sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+                height=_SIDE,
+                width=_SIDE,
+                rescale_slope=1.0,
+                rescale_intercept=0.0,
+                photometric_interpretation="MONOCHROME2",
+                samples_per_pixel=1,
+                bits_allocated=8,
+                bits_stored=8,
+                high_bit=7,
+                text=text,
+                png=png,
             )
             yield Parcel(uuid.uuid4().hex, study, (image,), folder)
 
@@ -136,8 +147,8 @@ class Pump:
         if self.later and self.later[0][0] <= now:
             _, attempts, batch = self.later.popleft()
             return attempts + 1, batch
-        batch = next(source, None) if until == 0 or now < until else None
-        return (1, batch) if batch is not None else None
+        fresh = next(source, None) if until == 0 or now < until else None
+        return (1, fresh) if fresh is not None else None
 
     async def _send(self, courier: Courier, attempts: int, batch: Batch) -> None:
         results = await courier.deliver(batch, attempts=attempts, again=attempts > 1)
@@ -213,7 +224,7 @@ async def _fault_row(
         f"{twice:>11}{lost:>11}{running.receiver.seen / images:>11.3f}"
     )
     await running.stop()
-    return twice + lost
+    return int(twice + lost)
 
 
 # -- images a second over a slow line ----------------------------------------------------------
