@@ -150,7 +150,7 @@ class Ours:
 
 def deid_cleaner(picture: Picture) -> list[Box] | None:
     """What DicomCleaner would fill: the coordinates of deid's device rules."""
-    from deid.dicom.pixels.detect import has_burned_pixels  # noqa: PLC0415  # imports matplotlib
+    from deid.dicom.pixels.detect import has_burned_pixels  # imports matplotlib
 
     found = has_burned_pixels(picture.part.dataset)
     boxes: list[Box] = []

@@ -253,8 +253,8 @@ def _post(url: str, text: bytes) -> None:
 
 def _script(paths: list[Path], folder: Path) -> None:
     """The first version of the idea: DicomCleaner detect, clean, save_png, save_dicom, base64."""
-    from deid.dicom import DicomCleaner  # noqa: PLC0415 - its imports are part of no measurement
-    from deid.logger import bot  # noqa: PLC0415
+    from deid.dicom import DicomCleaner
+    from deid.logger import bot
 
     folder.mkdir()
     bot.level = 0

@@ -24,9 +24,10 @@ import pydicom.data
 
 from watcher.dicom import part10, walk, writing
 from watcher.dicom.names import LIBRARY_ERRORS
+from watcher.dicom.part10 import Part10
 from watcher.errors import WatcherError
 from watcher.options import Limits, ScrubOptions
-from watcher.scrub.cleaner import HeaderCleaner
+from watcher.scrub.cleaner import CleanHeader, HeaderCleaner
 from watcher.scrub.keys import CustomerKey
 from watcher.scrub.reference import through_deid
 
@@ -67,34 +68,49 @@ def _measure(
     for _ in range(rounds + 1):  # the first round warms caches up and is the test of the file
         try:
             spent = _once(file, cleaner, folder)
-        except (WatcherError, *LIBRARY_ERRORS):
+        except WatcherError:
+            return None
+        if spent is None:
             return None
         best = {step: min(best.get(step, seconds), seconds) for step, seconds in spent.items()}
     return best
 
 
-def _once(file: Path, cleaner: HeaderCleaner, folder: Path) -> dict[str, float]:
+def _once(file: Path, cleaner: HeaderCleaner, folder: Path) -> dict[str, float] | None:
     clock = time.process_time
     at = [clock()]
-    dataset = pydicom.dcmread(file)
-    at.append(clock())
-    dataset.save_as(folder / "theirs")
-    at.append(clock())
+    try:
+        dataset = pydicom.dcmread(file)
+        at.append(clock())
+        dataset.save_as(folder / "theirs")
+        at.append(clock())
+    except LIBRARY_ERRORS:
+        return None  # pydicom cannot read it or not write it: nothing to compare with
     limits, buffer = Limits(), memoryview(file.read_bytes())
     part = part10.parse(buffer, walk.walk(buffer, limits), limits)
     at.append(clock())
     clean = cleaner.clean(part)
     at.append(clock())
+    if part.pixels is None:
+        return None
     ours = folder / "ours"
     ours.unlink(missing_ok=True)
-    if part.pixels is None:
-        raise ValueError
-    scrubbed: Any = SimpleNamespace(dataset=clean.dataset, verbatim=part.pixels, frames=None)
-    written = writing.write(scrubbed, ours)
+    written = writing.write(_scrubbed(clean, part), ours)
     at.append(clock())
     cleaner.guard(clean).leak(written.header)
     at.append(clock())
     return {step: at[n + 1] - at[n] for n, step in enumerate(STEPS)}
+
+
+def _scrubbed(clean: CleanHeader, part: Part10) -> Any:
+    """As much of a Scrubbed as writing asks for; the pixels are copied."""
+    return SimpleNamespace(
+        dataset=clean.dataset,
+        verbatim=part.pixels,
+        frames=None,
+        sop_class_uid=clean.subject.sop_class,
+        sop_instance_uid=str(clean.dataset.SOPInstanceUID),
+    )
 
 
 def _print(runs: list[dict[str, float]]) -> None:
