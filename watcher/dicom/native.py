@@ -29,7 +29,7 @@ class NativeFrames:
         self._cell = layout.dtype.newbyteorder(">" if big_endian else "<")
         # 8-bit cells in a big endian OW come in pairs, the second one first (PS3.5 8.1.1).
         self._swapped = big_endian and element.vr == "OW" and layout.bits_allocated == 8
-        self._read = (0, 0)
+        self._last = (0, 0)
         self._check_length(element.value)
 
     def frame(self, index: int) -> NDArray[Any]:
@@ -62,7 +62,7 @@ class NativeFrames:
     def _cells(self, start: int, count: int) -> NDArray[Any]:
         """`count` cells from cell `start` of the whole element."""
         size = self._cell.itemsize
-        self._done_with_before(start * size, (start + count) * size)
+        self._done_with_last(start * size, (start + count) * size)
         if not self._swapped:
             return np.frombuffer(self._value, self._cell, count, start * size)
         first = start - start % 2
@@ -92,12 +92,10 @@ class NativeFrames:
             out[:, half::2, 1:] = fours[..., 2:]
         return out
 
-    def _done_with_before(self, start: int, stop: int) -> None:
-        if start >= self._read[1]:
-            release(self._value, *self._read)
-            self._read = (start, stop)
-        else:
-            self._read = (min(start, self._read[0]), max(stop, self._read[1]))
+    def _done_with_last(self, start: int, stop: int) -> None:
+        """Let go of what was read before; a view of it that still lives can be read again."""
+        release(self._value, *self._last)
+        self._last = (start, stop)
 
     def _check_length(self, value: memoryview) -> None:
         """The element's length must be what the attributes say; behind it only padding may lie.

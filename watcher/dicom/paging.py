@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 from typing import Any
 
 import numpy as np
+
+_CHUNK = 1 << 20
+
+
+def digest(view: memoryview) -> str:
+    """The SHA-256 (hex) of all of `view`, leaving none of a memory map resident."""
+    total = hashlib.sha256()
+    for start in range(0, len(view), _CHUNK):
+        total.update(view[start : start + _CHUNK])
+        release(view, start, min(start + _CHUNK, len(view)))
+    return total.hexdigest()
 
 
 def release(view: memoryview, start: int, stop: int) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from watcher.scrub.pixels.marks import OwnWords
 from watcher.scrub.pixels.planes import Plane
-from watcher.scrub.pixels.reading import Budget, PictureReader, Text, paint
+from watcher.scrub.pixels.reading import Budget, Picture, PictureReader, Text, paint
 from watcher.scrub.pixels.regions import Rectangle
 
 # A pixel that moved by less, in 8-bit steps, since it was looked at shows nothing new; what moved
@@ -25,24 +25,19 @@ class CineReader:
     words: OwnWords
     budget: Budget
     fill: int
-    suspect: bool
     found: list[Text] = field(default_factory=list)
     _seen: list[Plane] = field(default_factory=list)
 
-    def take(self, planes: list[Plane]) -> None:
-        """Look at one frame's planes. Raises RefusedError(BURNED_IN) when text cannot be hidden."""
-        paint(planes, self.found, self.fill)
-        first = not self._seen
-        place = self._changed(planes)
+    def take(self, picture: Picture) -> None:
+        """Look at one frame. Raises RefusedError(BURNED_IN) when its text cannot be hidden."""
+        paint(picture.planes + picture.faint, self.found, self.fill)
+        place = self._changed(picture.planes)
         if place is None:
             return
-        left, top, right, bottom = place
-        crops = [plane[top:bottom, left:right] for plane in planes]
-        thorough = first and self.suspect
-        texts = self.reader.texts(crops, self.fill, self.words, self.budget, thorough)
-        self.found += [text.moved(left, top) for text in texts]
-        paint(planes, self.found, self.fill)
-        self._seen = planes
+        texts = self.reader.texts(picture.cut(place), self.fill, self.words, self.budget)
+        self.found += [text.moved(*place[:2]) for text in texts]
+        paint(picture.planes, self.found, self.fill)
+        self._seen = picture.planes
 
     def _changed(self, planes: list[Plane]) -> Rectangle | None:
         """The rectangle around all that moved since it was looked at, or None."""

@@ -20,8 +20,8 @@ from watcher.options import PixelOptions
 from watcher.scrub.pixels.cine import CineReader
 from watcher.scrub.pixels.classes import why_suspect
 from watcher.scrub.pixels.marks import Markers, OwnWords
-from watcher.scrub.pixels.planes import Plane, Planes
-from watcher.scrub.pixels.reading import Budget, PictureReader, Text
+from watcher.scrub.pixels.planes import Planes
+from watcher.scrub.pixels.reading import Budget, Picture, PictureReader, Text
 from watcher.scrub.pixels.recipe import Rule, read_rules
 from watcher.scrub.pixels.regions import Regions, apply_rules, as_rectangles
 
@@ -81,25 +81,25 @@ class PixelJudge:
         suspect = why_suspect(dataset)
         budget = Budget(self.full_readings)
         fill = 255 if frames.photometric == "MONOCHROME1" else 0
-        cine = CineReader(self.reader, words, budget, fill, bool(suspect))
+        cine = CineReader(self.reader, words, budget, fill)
         high_bits = False
-        for planes, used in _pictures(dataset, frames, regions, fill):
+        for picture, used in _pictures(dataset, frames, bool(suspect)):
             high_bits |= used
-            cine.take(planes)
+            for plane in picture.planes + picture.faint:
+                plane[regions.masked] = np.uint8(fill)
+            cine.take(picture)
         return _verdict(regions, cine.found, suspect, budget.spent, high_bits)
 
 
-def _pictures(
-    dataset: Dataset, frames: Frames, regions: Regions, fill: int
-) -> Iterator[tuple[list[Plane], bool]]:
-    """Each frame's planes with the rules' regions filled, and whether spare bits are in use."""
+def _pictures(dataset: Dataset, frames: Frames, suspect: bool) -> Iterator[tuple[Picture, bool]]:
+    """Each frame as a picture, the first of a suspect with its faint planes, and whether bits
+    outside of Bits Stored are in use in it.
+    """
     cells, planes = WholeCells(frames), Planes(dataset, frames)
     for index in range(frames.number):
         values, used = cells.frame(index)
-        pictures = planes.of(values)
-        for plane in pictures:
-            plane[regions.masked] = np.uint8(fill)
-        yield pictures, used
+        faint = planes.faint(values) if suspect and index == 0 else []
+        yield Picture(planes.of(values), faint), used
 
 
 def _verdict(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ _SAMPLES = 1 << 16
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Mean difference of the channels, in 8-bit steps, from which hue alone could carry a text.
 _COLOURFUL = 4.0
+_CLIP, _CLAHE_TILES = 4.0, (8, 8)
 
 
 class Planes:
@@ -44,6 +46,14 @@ class Planes:
             planes.append(windowed(chroma))
         return planes
 
+    def faint(self, frame: NDArray[Any]) -> list[Plane]:
+        """One plane more, its contrast equalised place by place: shows what no window would."""
+        if frame.ndim == 3:
+            grey = frame[..., 0] if self._photometric.startswith("YBR") else frame @ _LUMA
+        else:
+            grey = self._looked_up(frame)
+        return [equalised(grey)]
+
     def _looked_up(self, frame: NDArray[Any]) -> NDArray[Any]:
         if self._table is None:
             return frame
@@ -66,6 +76,15 @@ def windowed(values: NDArray[Any]) -> Plane:
     stretched -= np.float32(low)
     stretched *= np.float32(scale)
     return np.clip(stretched, 0, 255, out=stretched).astype(np.uint8)
+
+
+def equalised(values: NDArray[Any]) -> Plane:
+    """Contrast-limited adaptive histogram equalisation over the whole range of the values."""
+    numbers = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
+    low, high = float(numbers.min()), float(numbers.max())
+    cells = ((numbers - low) * (65535 / max(high - low, 1e-12))).astype(np.uint16)
+    spread = cv2.createCLAHE(_CLIP, _CLAHE_TILES).apply(cells)
+    return (np.asarray(spread, np.uint16) >> 8).astype(np.uint8)
 
 
 def _centred(chroma: NDArray[Any]) -> NDArray[Any]:

@@ -17,17 +17,21 @@ from watcher.scrub.pixels.reader import Reader, Words
 from watcher.scrub.pixels.regions import Rectangle
 from watcher.scrub.pixels.textness import Find, Textness
 
-# On the textness map: what is looked at again, how far a find reaches, what is text without asking.
-LOOK, EDGE, SURE = 0.30, 0.30, 0.97
-# Of the recogniser: when a find that was looked at again counts as text.
-READ_SCORE, READ_LETTERS = 0.60, 2
+# On the textness map: what is looked at again (a coarse scale sees more that is none), how far a
+# find reaches, and what is text even if nobody can read it.
+LOOK, LOOK_COARSE, EDGE, SURE = 0.40, 0.60, 0.25, 0.97
+# Of the recogniser: when a find counts as text, and when a reading that grew is still the line.
+READ_SCORE, READ_LETTERS, GROWN_SCORE = 0.60, 2, 0.75
 # Of the scene text detector, on pictures that are suspect or hold text: scales and least score.
-SCALES, DETECTED = (1.0,), 0.60
+SCALES, DETECTED = (1.0, 2.0), 0.60
 _MARKER_SCORE = 0.90
 _ROUNDS = 4
-# A find is known when accepted ones cover this share of it.
-_EXPLAINED = 0.5
 _PARTS = 4  # of a find that are read, the largest first
+# A find is known when accepted ones cover this share of it; all of it is text when this share is.
+_KNOWN, _MOST = 0.9, 0.5
+# What nobody can read is no line of text when it fills more of the picture.
+_TOO_LARGE = 0.25
+_STEPS = 12  # by which a line may grow at either end
 
 
 class Opinion(enum.Enum):
@@ -49,6 +53,20 @@ class Text:
         """The same text, seen from a picture that starts further left and up."""
         a, b, c, d = self.box
         return replace(self, box=(a + right, b + down, c + right, d + down))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One frame as the readers see it: `faint` planes are for a thorough reading only."""
+
+    planes: list[Plane]
+    faint: list[Plane]
+
+    def cut(self, box: Rectangle) -> Picture:
+        """The part of it that lies in `box`."""
+        left, top, right, bottom = box
+        window = np.s_[top:bottom, left:right]
+        return Picture([p[window] for p in self.planes], [p[window] for p in self.faint])
 
 
 @dataclass
@@ -75,67 +93,71 @@ class PictureReader:
         self._reader = Reader()
         self._markers = markers
 
-    def texts(
-        self,
-        planes: list[Plane],
-        fill: int,
-        words: OwnWords,
-        budget: Budget,
-        thorough: bool,
-    ) -> list[Text]:
+    def texts(self, picture: Picture, fill: int, words: OwnWords, budget: Budget) -> list[Text]:
         """All text of one picture, proved by looking again with the text filled.
 
-        A picture that holds text, or is to be read thoroughly, is also read in full while the
-        budget lasts. Raises RefusedError(BURNED_IN) when text is left after the last round.
+        A picture that holds text, or has faint planes, is also read in full while the budget
+        lasts. Raises RefusedError(BURNED_IN) when text is left after the last round.
         """
-        planes = [plane.copy() for plane in planes]
+        planes = [plane.copy() for plane in picture.planes]
+        faint = [plane.copy() for plane in picture.faint]
         found: list[Text] = []
         full = False
         for _ in range(_ROUNDS):
             fresh = list(self._look(planes, words))
-            if not fresh and not full and (found or thorough) and budget.spend():
+            if not fresh and not full and (found or faint) and budget.spend():
                 full = True
-                fresh = list(self._read_in_full(planes, words))
+                fresh = list(self._read_in_full(planes, faint, words))
             if not fresh:
                 return found
             found += fresh
-            paint(planes, fresh, fill)
+            paint(planes + faint, fresh, fill)
         raise RefusedError(Reason.BURNED_IN, "text left after redaction")
 
     def _look(self, planes: list[Plane], words: OwnWords) -> Iterator[Text]:
-        """The gate and the first reader: what the textness map shows, coarse finds first."""
+        """The gate and the first reader: what the textness map shows, fine scales first."""
         for plane in planes:
-            known = np.zeros(plane.shape, bool)
-            unsure: list[Find] = []
-            for find in self._textness.find(plane, LOOK, EDGE):
-                if _share(known, find) >= _EXPLAINED:
-                    continue
-                opinion = self._opinion(plane, find, words)
-                if opinion is Opinion.TEXT:
-                    yield from _accept(find, known)
-                elif opinion is Opinion.UNREADABLE and find.score >= SURE:
-                    unsure.append(find)
-            for find in reversed(unsure):
-                if _share(known, find) < _EXPLAINED:
-                    yield from _accept(find, known)
+            finds = [
+                find
+                for find in self._textness.find(plane, LOOK, EDGE)
+                if find.scale == 1 or find.score >= LOOK_COARSE
+            ]
+            yield from self._judged(plane, finds, words, SURE)
 
-    def _read_in_full(self, planes: list[Plane], words: OwnWords) -> Iterator[Text]:
-        """The scene text detector's turn: what it is sure of and the recogniser can read."""
-        for plane in planes:
-            known = np.zeros(plane.shape, bool)
-            for scale in SCALES:
-                for find in self._reader.find(plane, scale, DETECTED):
-                    if self._opinion(plane, find, words) is Opinion.TEXT:
-                        yield from _accept(find, known)
+    def _read_in_full(
+        self, planes: list[Plane], faint: list[Plane], words: OwnWords
+    ) -> Iterator[Text]:
+        """What either network finds at more contrasts and scales, and the recogniser can read."""
+        for number, plane in enumerate(planes + faint):
+            finds = [f for scale in SCALES for f in self._reader.find(plane, scale, DETECTED)]
+            if number >= len(planes):
+                finds += self._textness.find(plane, LOOK, EDGE)
+            yield from self._judged(plane, finds, words, np.inf)
 
-    def _opinion(self, plane: Plane, find: Find, words: OwnWords) -> Opinion:
-        """What the recogniser says of a find; text in one of its boxes makes it text."""
-        opinions = {self._one(plane, box, words) for box in find.boxes[:_PARTS]}
-        if Opinion.TEXT in opinions:
-            return Opinion.TEXT
-        return Opinion.UNREADABLE if Opinion.UNREADABLE in opinions else Opinion.MARKER
+    def _judged(
+        self, plane: Plane, finds: list[Find], words: OwnWords, sure: float
+    ) -> Iterator[Text]:
+        """What of the finds is text: what can be read, and beyond that what scores `sure`."""
+        known = np.zeros(plane.shape, bool)
+        unread: list[Find] = []
+        for find in finds:
+            if _share(known, find.boxes) >= _KNOWN:
+                continue
+            opinions = {box: self._opinion(plane, box, words) for box in find.boxes[:_PARTS]}
+            text = [box for box, opinion in opinions.items() if opinion is Opinion.TEXT]
+            if text:
+                whole = _area(text) >= _MOST * _area(find.boxes)
+                lines = [self._completed(plane, box) for box in text]
+                yield from _accept([*lines, *(find.boxes if whole else ())], find.score, known)
+            elif Opinion.UNREADABLE in opinions.values():
+                unread.append(find)
+        for find in unread:
+            small = _area(find.boxes) < _TOO_LARGE * plane.size
+            if find.score >= sure and small and _share(known, find.boxes) < _MOST:
+                yield from _accept(find.boxes, find.score, known)
 
-    def _one(self, plane: Plane, box: Rectangle, words: OwnWords) -> Opinion:
+    def _opinion(self, plane: Plane, box: Rectangle, words: OwnWords) -> Opinion:
+        """What the recogniser says of one box."""
         read = self._reader.read(plane, box)
         if words.found_in(read.text):
             return Opinion.TEXT
@@ -145,21 +167,46 @@ class PictureReader:
             return Opinion.TEXT
         return Opinion.UNREADABLE
 
+    def _completed(self, plane: Plane, box: Rectangle) -> Rectangle:
+        """The box grown along its line for as long as more letters can be read in it."""
+        letters = self._reader.read(plane, box).letters
+        for end in (0, 1):
+            for _ in range(_STEPS):
+                longer = _longer(box, end, plane.shape)
+                read = self._reader.read(plane, longer)
+                if longer == box or read.letters <= letters or read.score < GROWN_SCORE:
+                    break
+                box, letters = longer, read.letters
+        return box
+
     def _may_stay(self, read: Words) -> bool:
         return read.score >= _MARKER_SCORE and self._markers.allow(read.text)
 
 
-def _accept(find: Find, known: NDArray[np.bool_]) -> Iterator[Text]:
-    for box in find.boxes:
+def _accept(boxes: Iterable[Rectangle], score: float, known: NDArray[np.bool_]) -> Iterator[Text]:
+    for box in dict.fromkeys(boxes):
         left, top, right, bottom = box
         known[top:bottom, left:right] = True
-        yield Text(box, find.score)
+        yield Text(box, score)
 
 
-def _share(known: NDArray[np.bool_], find: Find) -> float:
-    """Share of a find that accepted ones cover."""
-    parts = [known[top:bottom, left:right] for left, top, right, bottom in find.boxes]
-    return sum(int(p.sum()) for p in parts) / max(1, sum(p.size for p in parts))
+def _area(boxes: Iterable[Rectangle]) -> int:
+    return sum((right - left) * (bottom - top) for left, top, right, bottom in boxes)
+
+
+def _share(known: NDArray[np.bool_], boxes: Iterable[Rectangle]) -> float:
+    """Share of some boxes that accepted ones cover."""
+    covered = sum(int(known[top:bottom, left:right].sum()) for left, top, right, bottom in boxes)
+    return covered / max(1, _area(boxes))
+
+
+def _longer(box: Rectangle, end: int, shape: tuple[int, ...]) -> Rectangle:
+    """A box one step longer at its left or upper (0), or at its right or lower (1) end."""
+    left, top, right, bottom = box
+    step = max(8, min(right - left, bottom - top))
+    if bottom - top > right - left:
+        return (left, max(0, top - step * (1 - end)), right, min(shape[0], bottom + step * end))
+    return (max(0, left - step * (1 - end)), top, min(shape[1], right + step * end), bottom)
 
 
 def paint(planes: list[Plane], texts: Iterable[Text], fill: int) -> None:

@@ -29,6 +29,8 @@ _TILE, _OVERLAP = 2048, 64
 _THIN = 3
 # A find that fills less of its bounding box is two lines that meet, and is taken apart.
 _COMPACT = 0.7
+# Parts smaller than this share of the largest are left to the next look.
+_CRUMB = 0.1
 
 Map = NDArray[np.float32]
 
@@ -58,7 +60,7 @@ class Textness:
         self._engine = Engine(MODEL)
 
     def find(self, plane: Plane, peak: float, edge: float) -> list[Find]:
-        """Places where the map reaches `peak`, as far as it stays above `edge`; coarse ones first.
+        """Places where the map reaches `peak`, as far as it stays above `edge`; fine ones first.
 
         Large letters show whole in a shrunken picture only, so every scale is looked at.
         """
@@ -70,7 +72,7 @@ class Textness:
             for place, score in _places(cells, peak, edge):
                 if scale == 1 or min(place.inside.shape) >= _THIN:
                     found.append(_find(place, score, scale, plane.shape))
-        return found[::-1]
+        return found
 
     def map(self, plane: Plane) -> Map:
         """(rows / 4, columns / 4), rounded up, 0 to 1; large pictures go through in tiles."""
@@ -151,14 +153,15 @@ def _places(cells: Map, peak: float, edge: float) -> Iterator[tuple[_Place, floa
 
 
 def _find(place: _Place, score: float, scale: int, shape: tuple[int, ...]) -> Find:
-    """In pixels of the picture, with one cell of margin."""
+    """In pixels of the picture, with a margin for what the threshold cut off."""
     side = _CELL * scale
+    margin = max(_CELL, side // 2)
     boxes = [
         (
-            max(0, (place.left + left - 1) * side),
-            max(0, (place.top + top - 1) * side),
-            min(shape[1], (place.left + right + 1) * side),
-            min(shape[0], (place.top + bottom + 1) * side),
+            max(0, (place.left + left) * side - margin),
+            max(0, (place.top + top) * side - margin),
+            min(shape[1], (place.left + right) * side + margin),
+            min(shape[0], (place.top + bottom) * side + margin),
         )
         for left, top, right, bottom in _parts(place.inside)
     ]
@@ -174,7 +177,12 @@ def _parts(inside: NDArray[np.bool_]) -> list[Rectangle]:
     for part in (inside & lying, inside & ~lying):
         _, _, stats, _ = cv2.connectedComponentsWithStats(part.view(np.uint8), connectivity=8)
         parts += [(int(x), int(y), int(x + w), int(y + h)) for x, y, w, h, _ in stats[1:]]
-    return sorted(parts, key=lambda r: (r[0] - r[2]) * (r[3] - r[1]))
+    parts.sort(key=_size, reverse=True)
+    return [part for part in parts if _size(part) >= _CRUMB * _size(parts[0])]
+
+
+def _size(part: Rectangle) -> int:
+    return (part[2] - part[0]) * (part[3] - part[1])
 
 
 def _runs(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
