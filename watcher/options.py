@@ -226,8 +226,6 @@ class ArchiveOptions(Options):
     """archive: moved under state/archive; delete: removed; keep: left where it was dropped."""
     keep_outbox: bool = False
     """Keep the cleaned DICOM, PNG and base64 text after delivery."""
-    keep_days: float = Field(0.0, ge=0)
-    """Days an archived original is kept; 0 means until a person removes it."""
 
 
 class DiskOptions(Options):

@@ -30,6 +30,8 @@ class Disk:
         self.open = self.free >= mark
         if self.open and self.free > self._resume_above + self._size:
             self._put_ballast()
+        if not self.open and self.free < self._size:
+            self.drop_ballast()  # so that the ledger can still write down what is under way
         return self.open != before
 
     def _put_ballast(self) -> None:
