@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from watcher.bell import Bell, cancel
+from watcher.deliver import compare
 from watcher.deliver.client import Destination
 from watcher.deliver.courier import Courier
 from watcher.dispatch import Dispatch
@@ -93,8 +94,16 @@ class Dispatchers:
             self._on_delivered,
         )
 
+    def _compare_contracts(self) -> None:
+        """Hold the backends' own documents against ours. Raises ConfigError."""
+        everyone = [self._settings.of(""), *self._settings.customers.values()]
+        for own in everyone:
+            for place in compare.check(own.deliver, lossless=own.render.mode == "lossless"):
+                self._log.event("contract-differs", level="warning", place=place)
+
     async def __aenter__(self) -> Self:
         """Make every configured destination, so that a wrong one stops the start (ConfigError)."""
+        self._compare_contracts()
         for customer in self._settings.customers:
             self._dispatches[customer] = self._dispatch(customer)
         return self
