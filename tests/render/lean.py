@@ -1,6 +1,6 @@
 """A process of its own that takes one large file all the way and says how much memory it took.
 
-`python -m tests.render.lean FILE MODE ACTION`, ACTION being copy, rewrite or mask, prints the
+`python -m tests.render.lean FILE MODE ACTION...`, ACTION being copy, rewrite or mask, prints the
 growth of the peak resident set in bytes: private memory and mapped file alike.
 """
 
@@ -31,12 +31,19 @@ def peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
-def main(source: Path, mode: Mode, action: str) -> None:
+def main(source: Path, mode: Mode, actions: list[str]) -> None:
+    """Take the file all the way, once for each action."""
+    before = peak()
+    for action in actions:
+        take(source, mode, action)
+    print(peak() - before)
+
+
+def take(source: Path, mode: Mode, action: str) -> None:
     """Walk, parse, hash, write and render every frame, as a worker does."""
     folder = source.parent
     with source.open("rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    before = peak()
     view = memoryview(mapped)
     part = parse(view, walk(view, LIMITS), LIMITS)
     frames = open_frames(part, LIMITS)
@@ -52,7 +59,6 @@ def main(source: Path, mode: Mode, action: str) -> None:
         render(clean, index, RenderOptions(mode=mode), png)
         _encode(png, folder / "out.txt")
         png.unlink()
-    print(peak() - before)
 
 
 def _encode(png: Path, text: Path) -> None:
@@ -63,4 +69,4 @@ def _encode(png: Path, text: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), cast(Mode, sys.argv[2]), sys.argv[3])
+    main(Path(sys.argv[1]), cast(Mode, sys.argv[2]), sys.argv[3:])
