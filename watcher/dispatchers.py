@@ -56,6 +56,11 @@ class Dispatchers:
         for dispatch in self._dispatches.values():
             dispatch.ring()
 
+    def resume(self, customer: str) -> None:
+        """A person mended something for this customer: its destination is probed at once."""
+        if customer in self._dispatches:
+            self._dispatches[customer].resume()
+
     async def run(self) -> None:
         """Run every dispatch's loop; ends only with the failure of one of them."""
         tallies = await self._writer.run(lambda ledger: queries.tallies(ledger.connection))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -15,7 +16,9 @@ from watcher.dispatchers import Dispatchers
 from watcher.errors import ConfigError
 from watcher.intake import Intake
 from watcher.model import State
+from watcher.observe import health, serve
 from watcher.observe.log import Log
+from watcher.observe.metrics import Metrics
 from watcher.operations import Answer, NotPossibleError, Request
 from watcher.pipeline import Pipeline, original_there
 from watcher.preparing import Preparing
@@ -28,6 +31,7 @@ from watcher.store.queries import Tally
 from watcher.store.spool import Spool
 from watcher.store.writer import Writer
 from watcher.tending import Tending
+from watcher.vitals import Vitals, access
 from watcher.workers import Workers
 
 _GRACE = 25.0
@@ -62,6 +66,9 @@ class Gateway:
         self._preparing: Preparing
         self._dispatchers: Dispatchers
         self._tending: Tending
+        self._vitals: Vitals
+        self.page: str | None = None
+        """Where the page is served, once it is."""
 
     def stop(self) -> None:
         """Finish what is under way and stop; called again, stop at once."""
@@ -104,10 +111,14 @@ class Gateway:
         disk.look()
         workers = await stack.enter_async_context(Workers(settings.workers))
         checked = asyncio.create_task(workers.verify(settings.every_scrub()))
+        stack.callback(checked.cancel)
         self._writer = Writer(settings.state / "ledger.sqlite")
         stack.callback(self._writer.close)
         backend = await self._backend(stack)
-        pipeline = Pipeline(lambda: self.settings, self._spool, self._writer, workers, self._log)
+        metrics = Metrics()
+        pipeline = Pipeline(
+            lambda: self.settings, self._spool, self._writer, workers, self._log, metrics
+        )
         self._tending = Tending(pipeline, self._writer, disk, self._log, self._room)
         self._dispatchers = await stack.enter_async_context(
             Dispatchers(
@@ -133,9 +144,27 @@ class Gateway:
         for line in await checked:
             self._log.event("loosened", level="warning", rule=line)
         self._intake = Intake(settings.intake, lambda customer: self.settings.of(customer).intake)
+        self._vitals = Vitals(
+            settings, self._writer, disk, self._intake, metrics, self._stop.is_set
+        )
         server = await operations.serve(settings.state, self._answer)
         stack.callback(server.close)
+        await self._page(stack)
         return backend
+
+    async def _page(self, stack: AsyncExitStack) -> None:
+        """Answer over HTTP. A port that somebody else has must not keep images waiting."""
+        options = self.settings.observe
+        routes = [*health.routes(self._vitals)]
+        token, tls = access(options)
+        try:
+            served = await serve.start(options, self.settings.state, routes, token=token, tls=tls)
+        except OSError as error:
+            self._log.event("page-not-served", level="error", detail=f"errno-{error.errno}")
+            return
+        if served is not None:
+            stack.push_async_callback(served.stop)
+            self.page = served.address
 
     async def _backend(self, stack: AsyncExitStack) -> str:
         if self.settings.deliver.url != "embedded":
@@ -236,7 +265,7 @@ class Gateway:
     async def _answer(self, request: Request) -> Answer:
         verb, id_ = request.get("verb", ""), request.get("id", "")
         if verb == "health":
-            return {"intake": str(self._intake.health)}
+            return dataclasses.asdict(await self._vitals.condition())
         if verb not in operations.VERBS:
             raise NotPossibleError("unknown request")
         now, there = time.time(), await self._original_there(id_)
@@ -245,6 +274,8 @@ class Gateway:
         )
         self._preparing.ring()
         self._dispatchers.ring_all()
+        if verb == "retry":
+            self._dispatchers.resume(answer["customer"])
         return answer
 
     async def _original_there(self, id_: str) -> bool:

@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,11 @@ Answer = dict[str, Any]
 Request = dict[str, str]
 
 _SOCKET = "control.sock"
+_PATIENCE = 30.0
+
+
+class OwnedError(ConfigError):
+    """Another process has the state folder."""
 
 
 class NotPossibleError(WatcherError):
@@ -75,14 +81,14 @@ VERBS: Mapping[str, Deed] = {"release": _release, "reject": _reject, "retry": _r
 
 @contextlib.contextmanager
 def sole_owner(state: Path) -> Iterator[None]:
-    """Hold the state folder's lock. Raises ConfigError when another process has it."""
+    """Hold the state folder's lock. Raises OwnedError when another process has it."""
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise ConfigError(f"another gateway is running on {state}") from None
+        raise OwnedError(f"another gateway is running on {state}") from None
     try:
         yield
     finally:
@@ -148,6 +154,25 @@ async def _answer(line: bytes, handle: Callable[[Request], Awaitable[Answer]]) -
         return await handle({str(key): str(value) for key, value in request.items()})
     except NotPossibleError as refusal:
         return {"error": str(refusal)}
+
+
+def either(state: Path, request: Request, work: Callable[[Ledger], Answer]) -> Answer:
+    """Ask the running gateway or, when none runs, do `work` without it.
+
+    One that is just starting or stopping owns the state and does not answer: it is waited for.
+    Raises OwnedError, NotPossibleError and what `work` raises.
+    """
+    until = time.monotonic() + _PATIENCE
+    while True:
+        answer = ask(state, request)
+        if answer is not None:
+            return answer
+        try:
+            return offline(state, work)
+        except OwnedError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
 
 
 def offline(state: Path, work: Callable[[Ledger], Answer]) -> Answer:

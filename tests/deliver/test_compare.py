@@ -121,8 +121,8 @@ BREAKING: list[tuple[str, Edit]] = [
     ("paths: no POST", lambda d: d["paths"][UPLOAD].update(put=d["paths"][UPLOAD].pop("post"))),
     ("requestBody", lambda d: post(d).pop("requestBody")),
     ("requestBody", lambda d: post(d)["requestBody"].update(content={"image/png": {}})),
-    ("body: required", lambda d: schema(d)["required"].append("order")),
-    ("images: required", lambda d: image(d)["required"].append("laterality")),
+    ("body: required order", lambda d: schema(d)["required"].append("order")),
+    ("images: required laterality", lambda d: image(d)["required"].append("laterality")),
     ("images: additionalProperties", lambda d: image(d).update(additionalProperties=False)),
     ("images: maxItems", lambda d: schema(d)["properties"]["images"].update(maxItems=0)),
     (

@@ -104,9 +104,6 @@ def retry(id_: str, settings: Settings, as_json: bool) -> None:
 
 
 def _do(settings: Settings, verb: str, id_: str) -> Answer:
-    answer = operations.ask(settings.state, {"verb": verb, "id": id_})
-    if answer is not None:
-        return answer
     with ledger(settings) as db:
         row = queries.find(db, id_)
     there = row is not None and original_there(settings.intake.root, row)
@@ -115,7 +112,7 @@ def _do(settings: Settings, verb: str, id_: str) -> Answer:
     def work(writable: Ledger) -> Answer:
         return operations.act(writable, spool, verb, id_, there, time.time())
 
-    return operations.offline(settings.state, work)
+    return operations.either(settings.state, {"verb": verb, "id": id_}, work)
 
 
 def _tell(answer: Answer, as_json: bool) -> None:

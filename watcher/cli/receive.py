@@ -42,7 +42,7 @@ def receive(
 
 async def _serve(port: int, store: Path, faults: Faults) -> None:
     try:
-        running = await start(store, port=port, faults=faults)
+        running = await start(store, port=port, faults=faults, inflate=True)
     except OSError:
         raise ConfigError(f"port {port} is taken; choose another with --port") from None
     click.echo(f"Receiving on {running.url}, storing in {store}")

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
-from jsonschema import Draft4Validator, Draft202012Validator
+from jsonschema import Draft4Validator, Draft202012Validator, ValidationError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
@@ -107,7 +107,7 @@ class _Document:
         validator = self._kind({**self.root, "allOf": [schema]}, registry=Registry())
         for error in validator.iter_errors(instance):
             place = ".".join(str(step) for step in error.absolute_path if not isinstance(step, int))
-            yield f"{place or 'body'}: {error.validator}"
+            yield f"{place or 'body'}: {error.validator}{_missing(error)}"
 
 
 def _request(document: _Document, operation: _Node, *, lossless: bool) -> list[str]:
@@ -175,3 +175,10 @@ def _sample(study: StudyFields, image: ImageFields) -> dict[str, Any]:
     sample = upload.model_dump(mode="json", by_alias=True, exclude_none=True)
     sample["images"][0]["data"] = _DATA
     return sample
+
+
+def _missing(error: ValidationError) -> str:
+    """Which fields they want and we do not send; names out of their own document."""
+    if error.validator != "required":
+        return ""
+    return " " + ", ".join(name for name in error.validator_value if name not in error.instance)
