@@ -181,4 +181,6 @@ def _missing(error: ValidationError) -> str:
     """Which fields they want and we do not send; names out of their own document."""
     if error.validator != "required":
         return ""
-    return " " + ", ".join(name for name in error.validator_value if name not in error.instance)
+    wanted: Any = error.validator_value
+    sent: Any = error.instance
+    return " " + ", ".join(name for name in wanted if name not in sent)
