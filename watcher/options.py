@@ -250,3 +250,18 @@ class LogOptions(Options):
     """How many log files put aside are kept."""
     console: bool = True
     """Also write readable lines to the terminal (standard error)."""
+
+
+class ObserveOptions(Options):
+    """`[observe]`: the page, /livez, /readyz and /metrics, and who may ask for them."""
+
+    listen: str = Field("127.0.0.1:8640", pattern=r"^(off|socket|\S+:\d{1,5})$")
+    """HOST:PORT, "socket" for state/http.sock (its owner only), or "off"."""
+    token_file: Path | None = None
+    """File (mode 0600) with the token that a browser or scraper must show; none: loopback only."""
+    tls_certificate: Path | None = None
+    """PEM file of the page's own certificate, for other machines."""
+    tls_key: Path | None = None
+    """PEM file of its private key; readable by its owner only."""
+    plain_http: bool = False
+    """Serve other machines without TLS: for a container whose port is published on loopback."""

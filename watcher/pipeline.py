@@ -19,6 +19,7 @@ from watcher.intake.arrival import Arrival
 from watcher.job import Job
 from watcher.model import Prepared, Reason, Signature, State
 from watcher.observe.log import Log
+from watcher.observe.metrics import Metrics
 from watcher.settings import Settings
 from watcher.store import spool as files
 from watcher.store.ledger import Ledger
@@ -39,6 +40,7 @@ class Pipeline:
         writer: Writer,
         workers: Workers,
         log: Log,
+        metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
@@ -46,6 +48,7 @@ class Pipeline:
         self._writer = writer
         self._workers = workers
         self._log = log
+        self._metrics = metrics
         self._clock = clock
 
     # -- admit -------------------------------------------------------------------------------
@@ -57,6 +60,7 @@ class Pipeline:
         fresh = await self._writer.run(lambda ledger: ledger.admit(sightings, now))
         for id_, customer in fresh:
             self._log.moved(id_, customer, State.QUEUED)
+            self._metrics.moved(customer, State.QUEUED)
         return len(fresh)
 
     # -- prepare -----------------------------------------------------------------------------
@@ -128,6 +132,7 @@ class Pipeline:
         await self._writer.run(settle)
         for row in rows:
             self._tell(row, move)
+            self._metrics.delivered(row.customer, now - row.seen_at)
 
     async def _hold(self, row: Row, move: Move) -> Move:
         record = {
@@ -169,6 +174,7 @@ class Pipeline:
             detail=move.detail,
             steps_ms=move.steps_ms or {},
         )
+        self._metrics.moved(row.customer, move.state, move.reason, move.steps_ms)
 
     # -- dispose -----------------------------------------------------------------------------
 

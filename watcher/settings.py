@@ -24,6 +24,7 @@ from watcher.options import (
     IntakeOptions,
     Limits,
     LogOptions,
+    ObserveOptions,
     Options,
     PixelOptions,
     RenderOptions,
@@ -62,6 +63,7 @@ class Settings(Options):
     workers: WorkerOptions = WorkerOptions()
     disk: DiskOptions = DiskOptions()
     log: LogOptions = LogOptions()
+    observe: ObserveOptions = ObserveOptions()
     customers: Mapping[str, Customer] = Field(default_factory=dict)
 
     def of(self, customer: str) -> Customer:

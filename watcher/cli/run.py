@@ -43,7 +43,7 @@ async def _run(settings: Settings, drain: float | None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, gateway.stop)
     left = await gateway.run(
-        ready=lambda backend: _greet(settings, backend),
+        ready=lambda backend: _greet(settings, backend, gateway.page),
         drain=drain,
         tell=_Meter() if drain is not None else lambda _: None,
     )
@@ -51,9 +51,10 @@ async def _run(settings: Settings, drain: float | None) -> int:
     return left
 
 
-def _greet(settings: Settings, backend: str) -> None:
+def _greet(settings: Settings, backend: str, page: str | None) -> None:
     click.echo(f"Drop files into  {settings.intake.root}/<customer>/")
     click.echo(f"Backend          {backend}")
+    click.echo(f"Page             {page or 'not served'}")
     click.echo(f"Log              {settings.state / 'log' / 'watcher.jsonl'}")
 
 

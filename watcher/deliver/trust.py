@@ -69,6 +69,16 @@ def context(options: DeliverOptions) -> ssl.SSLContext:
     return made
 
 
+def server(certificate: Path | None, key: Path | None) -> ssl.SSLContext:
+    """A TLS context, 1.2 at least, to serve with. Raises ConfigError."""
+    if certificate is None or key is None:
+        raise ConfigError("tls_certificate and tls_key: give both or neither")
+    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    _identify(made, certificate, key)
+    return made
+
+
 def _verifying(authorities: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=authorities)

@@ -31,10 +31,19 @@ class Tally:
         return self.queued + self.staged
 
     @property
+    def settled(self) -> int:
+        """Files that have come to an end, or wait for a person."""
+        return self.delivered + self.duplicate + self.excluded + self.quarantined
+
+    @property
+    def unaccounted(self) -> int:
+        """Files that were seen and are in no state: 0, or there is a bug."""
+        return self.seen - self.settled - self.pending
+
+    @property
     def balanced(self) -> bool:
         """seen = delivered + duplicate + excluded + quarantined + pending."""
-        settled = self.delivered + self.duplicate + self.excluded + self.quarantined
-        return self.seen == settled + self.pending
+        return self.unaccounted == 0
 
 
 def reader(path: Path) -> sqlite3.Connection:
