@@ -7,8 +7,7 @@ import sys
 import click
 
 from watcher.cli import watcher
-from watcher.errors import ConfigError
-from watcher.operations import NotPossibleError
+from watcher.errors import ConfigError, NotPossibleError
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 WatcherError
 +-- ConfigError      the start is refused; the message is for the operator and holds no PHI
++-- NotPossibleError what a person asks does not fit the instance
 +-- RefusedError     this file goes to quarantine, with a Reason
 +-- ExcludedError    this file is none of ours, with a Reason
 +-- DeferredError    not now, with a Reason
@@ -22,6 +23,10 @@ class WatcherError(Exception):
 
 class ConfigError(WatcherError):
     """The settings, a recipe, a key or a folder is not usable: nothing starts."""
+
+
+class NotPossibleError(WatcherError):
+    """A person's request does not fit the instance; the text is for the person who asked."""
 
 
 class RefusedError(WatcherError):

@@ -11,12 +11,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from watcher.cli.common import json_option, print_json, settings_option
+from watcher.cli.common import json_option, ledger, print_json, settings_option
 from watcher.dicom.frames import open_frames
 from watcher.dicom.part10 import Part10, parse
 from watcher.dicom.scrubbed import Scrubbed
 from watcher.dicom.walk import walk
-from watcher.errors import DeferredError, ExcludedError, RefusedError
+from watcher.errors import DeferredError, ExcludedError, NotPossibleError, RefusedError
 from watcher.intake import opening
 from watcher.options import RenderOptions
 from watcher.render import render
@@ -27,11 +27,13 @@ from watcher.scrub.keys import CustomerKey
 from watcher.scrub.pixels.draw import draw
 from watcher.scrub.scrubber import Scrubber
 from watcher.settings import Settings
+from watcher.store import queries
+from watcher.store.spool import Spool
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--customer", default="", help="Use this customer's settings.")
+@click.argument("what", metavar="FILE|ID")
+@click.option("--customer", help="Use this customer's settings; for an ID: its own.")
 @click.option(
     "--values", is_flag=True, help="Show values before and after: this names the patient."
 )
@@ -43,8 +45,8 @@ from watcher.settings import Settings
 @settings_option
 @json_option
 def explain(
-    file: Path,
-    customer: str,
+    what: str,
+    customer: str | None,
     values: bool,
     picture: Path | None,
     settings: Settings,
@@ -52,10 +54,20 @@ def explain(
 ) -> None:
     """Say tag by tag what would be done to FILE and by which rule, and how its pixels are judged.
 
+    For an ID the original is looked up: in the drop folder, in quarantine, in the archive.
     Without --values nothing that is printed names the patient. Pseudonyms are made with a
     throw-away key, so they are not the ones that are sent.
+
+    \b
+    Examples
+      watcher explain image.dcm --customer north
+      watcher explain 1f2e3d4c --picture boxes.png
+    Exit codes
+      0  done        2  wrong usage or settings
+      4  no file and no instance is called so, or the instance's original is gone
     """
-    own = settings.of(customer)
+    file, owner = _found(what, settings)
+    own = settings.of(customer if customer is not None else owner)
     scrubber = Scrubber.load(own.scrub, own.pixels, CustomerKey("explain", os.urandom(32)))
     try:
         part = _parsed(file, settings)
@@ -67,6 +79,26 @@ def explain(
         print_json({**verdict, "elements": [dataclasses.asdict(row) for row in rows]})
     else:
         _print(verdict, rows, values)
+
+
+def _found(what: str, settings: Settings) -> tuple[Path, str]:
+    """The file, and whose it is when the ledger knows. Raises NotPossibleError."""
+    if Path(what).is_file():
+        return Path(what), ""
+    with ledger(settings) as db:
+        row = queries.find(db, what)
+    if row is None:
+        raise NotPossibleError("there is no such file, and no one instance whose id begins so")
+    spool = Spool(settings.state)
+    places = (
+        settings.intake.root / row.customer / row.path,
+        spool.quarantined(row.customer, row.id),
+        next((spool.archive / row.customer).glob(f"*/{row.id}.dcm"), None),
+    )
+    for place in places:
+        if place is not None and place.is_file():
+            return place, row.customer
+    raise NotPossibleError("its original is neither dropped, nor in quarantine, nor archived")
 
 
 def _parsed(file: Path, settings: Settings) -> Part10:

@@ -7,10 +7,8 @@ import time
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from watcher.cli.common import json_option, ledger, print_json, settings_option
+from watcher.cli.common import json_option, ledger, print_json, print_table, settings_option
 from watcher.settings import Settings
 from watcher.store.queries import Tally, tallies
 
@@ -24,6 +22,13 @@ def status(settings: Settings, as_json: bool) -> None:
     """Show where everything is, per customer; works while running and while stopped.
 
     seen = delivered + duplicate + excluded + quarantined + pending, always.
+
+    \b
+    Examples
+      watcher status
+      watcher status --json | jq '.customers[] | select(.oldest_pending_seconds > 600)'
+    Exit codes
+      0  done        2  wrong usage or settings, or there is no ledger yet
     """
     with ledger(settings) as db:
         found = tallies(db)
@@ -31,12 +36,13 @@ def status(settings: Settings, as_json: bool) -> None:
     if as_json:
         print_json({"customers": [_facts(tally, now) for tally in found]})
         return
-    table = Table("customer", *_COLUMNS, "oldest pending")
-    for tally in found:
-        counts = [str(getattr(tally, column)) for column in _COLUMNS]
-        mark = "" if tally.balanced else "  OUT OF BALANCE"
-        table.add_row(tally.customer, *counts, age(_oldest(tally, now)) + mark)
-    Console().print(table)
+    print_table(("customer", *_COLUMNS, "oldest"), [_cells(tally, now) for tally in found])
+
+
+def _cells(tally: Tally, now: float) -> list[str]:
+    counts = [str(getattr(tally, column)) for column in _COLUMNS]
+    mark = "" if tally.balanced else "  OUT OF BALANCE"
+    return [tally.customer, *counts, age(_oldest(tally, now)) + mark]
 
 
 def _facts(tally: Tally, now: float) -> dict[str, Any]:
