@@ -26,6 +26,7 @@ from watcher.scrub.recipe import Recipe, load_recipe
 from watcher.scrub.record import record
 from watcher.scrub.technical import clean_known, clean_technical
 from watcher.scrub.text import clean
+from watcher.scrub.text.terms import is_term
 
 _CHARACTER_SET, _PATIENT_ID, _ACCESSION = Tag(0x00080005), Tag(0x00100020), Tag(0x00080050)
 
@@ -113,7 +114,12 @@ class HeaderCleaner:
         def known(value: str) -> str:
             return clean_known(value, identity)
 
-        return Functions(self.names, subject, clean_text, technical, known)
+        def term(value: str) -> bool:
+            return is_term(value, identity)
+
+        return Functions(
+            self.names, subject, clean_text, technical, known, identity.is_number, term
+        )
 
     def _complete(self, found: Clean, coding: Coding, subject: Subject) -> Dataset:
         """What a clean header has besides the source's elements."""

@@ -32,11 +32,19 @@ NAMES = frozenset(
         "clean_or_dummy",
         "clean_technical",
         "clean_known",
+        "checked",
+        "class_uid",
         "dummy",
     }
 )
 
 _REGISTERED = "1.2.840.10008."  # PS3.6 Annex A: names a class, a syntax or a well-known object
+# Makers' own classes and published schemes have few and small components, instances have not.
+_CLASS_UID = re.compile(r"(?=.{5,40}$)[0-2](?:\.\d{1,6}){2,11}")
+_ONE_NUMBER = r"[+-]?(?:\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?"
+_NUMBER = re.compile(_ONE_NUMBER)
+_NUMBERS = re.compile(rf" *+(?:{_ONE_NUMBER})?+ *+(?:\\ *+(?:{_ONE_NUMBER})?+ *+)*+\0*+")
+_TELLING_NUMBER = re.compile(r"\d{6}")
 _DAY = re.compile(r"(\d{4})[-.:/]?(\d\d)[-.:/]?(\d\d)")
 _DATETIME = re.compile(r"(\d{4})(\d\d)?(\d\d)?((?:\d\d){0,3}(?:\.\d{1,6})?)([+-]\d{4})?")
 _TIME = re.compile(r"(?:[01]\d|2[0-3])(?::?[0-5]\d(?::?(?:[0-5]\d|60)(?:\.\d{1,6})?)?)?|[+-]\d{4}")
@@ -70,6 +78,11 @@ def _nothing(text: str) -> str:
     return ""
 
 
+def _no(text: str) -> bool:
+    del text
+    return False
+
+
 class Functions:
     """The functions for one file."""
 
@@ -80,12 +93,16 @@ class Functions:
         clean_text: TextCleaner,
         technical: Callable[[str], str] = _nothing,
         known: Callable[[str], str] = _nothing,
+        identifies: Callable[[str], bool] = _no,
+        is_term: Callable[[str], bool] = _no,
     ) -> None:
         self._names = names
         self._subject = subject
         self._clean_text = cache(clean_text)
         self._technical = cache(technical)
         self._known = cache(known)
+        self._identifies = identifies
+        self._term = cache(is_term)
         self._one_uid = cache(self._new_uid)
         self.shift_days = names.shift_days(subject.patient)
 
@@ -155,9 +172,27 @@ class Functions:
         del keyword
         return self._known(text.rstrip(" \0")) if vr in _ONE_VALUE else _each(text, self._known)
 
+    def checked(self, text: str, vr: str, keyword: str) -> str:
+        """A code string of listed words, or a number (DS, IS) that is none of this patient's."""
+        if vr == "CS":
+            return _each(
+                text, lambda one: one if self._term(one) else self._clean_text(one, keyword)
+            )
+        if _NUMBERS.fullmatch(text) and not _TELLING_NUMBER.search(text):
+            return text
+        return _each(text, self._number)
+
+    def class_uid(self, text: str, vr: str, keyword: str) -> str:
+        """A UID that can name a class, a scheme or a maker; what looks like an instance's moves."""
+        del vr, keyword
+        return _each(text, lambda one: one if _CLASS_UID.fullmatch(one) else self._one_uid(one))
+
     def dummy(self, text: str, vr: str, keyword: str) -> str | bytes:
         """A value that says nothing, valid for the VR; a UID is remapped all the same."""
         return self.uid(text, vr, keyword) if vr == "UI" else _DUMMIES.get(vr, _DUMMY)
+
+    def _number(self, text: str) -> str:
+        return text if _NUMBER.fullmatch(text) and not self._identifies(text) else ""
 
     def _new_uid(self, original: str) -> str:
         return original if original.startswith(_REGISTERED) else self._names.uid(original)

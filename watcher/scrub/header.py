@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -13,7 +12,6 @@ from watcher.scrub.elements import KNOWN_VRS, TEXT_VRS, Clean, Coding, charset_t
 from watcher.scrub.functions import Function
 from watcher.scrub.nested import Element, Item, items_of
 from watcher.scrub.plan import (
-    CHECKED,
     CODE,
     EMPTY,
     FUNCTION,
@@ -30,11 +28,6 @@ from watcher.scrub.private import PrivateRules
 _CHARACTER_SET = 0x00080005
 _CODE_VALUES = frozenset({0x00080100, 0x00080119})
 _SCHEME = 0x00080102
-_VALID = {
-    "CS": re.compile(r"[A-Z0-9 _\\\0]*"),
-    "DS": re.compile(r"[0-9eE+\-. \\\0]*"),
-    "IS": re.compile(r"[0-9+\- \\\0]*"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +116,7 @@ class Header:
                 return None
             if step.act == KEEP:
                 return self._kept(element, vr, encodings)
-            if number == 0 and step.act in {FUNCTION, CHECKED}:
+            if number == 0 and step.act == FUNCTION:
                 value = text(element, vr, encodings)
             value = self._value(step.act, step.value, value, int(element.tag), vr)
         return self._coding.element(element.tag, vr, value)
@@ -135,12 +128,6 @@ class Header:
             return argument
         if isinstance(value, bytes):
             return value
-        if act == CHECKED:
-            if _VALID[vr].fullmatch(value):
-                return value
-            if vr != "CS":
-                return ""
-            argument = "clean_text"
         return self._functions[argument](value, vr, dictionary.label(tag))
 
     def _kept(self, element: Element, vr: str, encodings: tuple[str, ...]) -> RawDataElement | None:

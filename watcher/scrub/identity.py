@@ -65,6 +65,12 @@ class Identity:
         """The values in comparable form, made once per file."""
         return Spellings.of((k.kind.value, k.value, k.tag, k.raw) for k in self.known)
 
+    def is_number(self, text: str) -> bool:
+        """Whether a number (DS, IS) is an identifier, a phone or a day of this patient."""
+        found = text.lstrip("+-0")
+        known = self.spellings
+        return found in known.digits or found in known.codes or found in known.compact_days
+
     @property
     def words(self) -> frozenset[str]:
         """Folded words and digit strings that tell this patient: for text read from pixels."""

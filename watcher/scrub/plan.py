@@ -15,16 +15,15 @@ from watcher.scrub.overlay import holds
 from watcher.scrub.profile.generate import reasons
 from watcher.scrub.profile.table import unlisted
 
-REMOVE, EMPTY, KEEP, ITEMS, LITERAL, FUNCTION, CHECKED = (
+REMOVE, EMPTY, KEEP, ITEMS, LITERAL, FUNCTION = (
     "remove",
     "empty",
     "keep",
     "items",
     "literal",
     "function",
-    "checked",
 )
-"""The acts. ITEMS: each item by itself. CHECKED: kept if the VR allows the value."""
+"""The acts. ITEMS: each item by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ _CLASS_UID = re.compile(r"(SOPClass|TransferSyntax|CodingScheme|Context|MappingR
 _CLASS_UIDS = frozenset({"SOPClassesInStudy", "SOPClassesSupported"})
 _NUMBERS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 _TEXT = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
+_CHECKED = frozenset({"CS", "DS", "IS"})
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _CODE_MEANING, _CHARACTER_SET = 0x00080104, 0x00080005
 _REPEATING = (0x5000, 0x6000)  # curves and overlays (PS3.5 7.6)
@@ -146,11 +146,14 @@ class Plan:
         if vr in {"DA", "DT", "TM"}:
             return self._temporal(vr, why)
         if vr == "UI":
-            stays = self._options.keep_uids or _names_a_class(tag)
-            return Step(KEEP, "", why) if stays else Step(FUNCTION, "uid", why)
-        plain = {"SQ": ITEMS, "PN": EMPTY, "CS": CHECKED, "DS": CHECKED, "IS": CHECKED}
+            if self._options.keep_uids:
+                return Step(KEEP, "", why)
+            return Step(FUNCTION, "class_uid" if _names_a_class(tag) else "uid", why)
+        if vr in _CHECKED:
+            return Step(FUNCTION, "checked", why)
         if vr == "AS":
             return Step(FUNCTION, "age", why)
+        plain = {"SQ": ITEMS, "PN": EMPTY}
         return Step(plain.get(vr, REMOVE), "", why)
 
     def _temporal(self, vr: str, why: str) -> Step:

@@ -142,6 +142,60 @@ def test_a_name_where_a_number_or_a_code_belongs_goes(
     assert clean(made)[keyword].is_empty
 
 
+@pytest.mark.parametrize(
+    ("keyword", "before", "after"),
+    [
+        ("BodyPartExamined", "CHEST", "CHEST"),
+        ("BodyPartExamined", "CTSPINE", "CTSPINE"),
+        ("BodyPartExamined", "KELVADORN", ""),
+        ("BodyPartExamined", "CHEST KELVADORN", "CHEST"),
+        ("PatientSex", "KELVADORN", ""),
+        ("PatientSex", "M", "M"),
+        ("EthnicGroup", "Kelvadorn", ""),
+        ("CorrectedImage", ["DECY", "ATTN"], ["DECY", "ATTN"]),
+        ("Modality", "ANN", "ANN"),
+        ("ScanOptions", "MR48151623", ""),
+        ("InstanceNumber", "48151623", ""),
+        ("AcquisitionNumber", "19600704", ""),
+        ("AcquisitionNumber", "12", "12"),
+        ("SliceLocation", "-48.151623", "-48.151623"),
+        ("AccessionNumber", "", "pseudonym"),
+        ("PatientSize", "1.75", "1.75"),
+    ],
+)
+def test_code_strings_and_numbers_hold_codes_and_numbers(
+    clean: Clean, keyword: str, before: str | list[str], after: str | list[str]
+) -> None:
+    """A name that is no defined term goes, and so do this patient's own numbers (PS3.5 6.2)."""
+    made = instance(PatientID="48151623", PatientBirthDate="19600704", OtherPatientIDs="MR48151623")
+    setattr(made, keyword, before)
+    value = clean(made)[keyword].value
+    if after == "pseudonym":
+        assert len(value) == 16
+    else:
+        expected = instance(**{keyword: after})[keyword].value
+        assert value == expected or (after == "" and not value)
+
+
+@pytest.mark.parametrize(
+    ("uid", "stays"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.7", True),
+        ("1.2.840.113619.4.30", True),
+        ("1.3.46.670589.11.0.0.12.1", True),
+        ("1.2.3.4.19600704.48151623", False),
+    ],
+)
+def test_the_uid_of_a_class_stays_unless_it_looks_like_an_instances(
+    clean: Clean, uid: str, stays: bool
+) -> None:
+    reference = Dataset()
+    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = UID(uid), UID("1.2.3.4")
+    made = instance(ReferencedImageSequence=Sequence([reference]))
+    cleaned = clean(made).ReferencedImageSequence[0]
+    assert (cleaned.ReferencedSOPClassUID == uid) is stays
+
+
 def test_bulk_values_that_are_not_known_to_hold_numbers_go(clean: Clean) -> None:
     made = instance(ICCProfile=b"\0\0\2\0", DeviceSettingDescription=NAME.encode())
     made.add(DataElement(0x00420011, "OB", NAME.encode()))

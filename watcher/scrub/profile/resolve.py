@@ -32,6 +32,7 @@ class Do(enum.Enum):
     PATIENT_NAME = "REPLACE {field} func:patient_name"
     ACCESSION = "REPLACE {field} func:accession_number"
     ITEMS = None
+    CHECKED = "REPLACE {field} func:checked"
     KEEP = "KEEP {field}"
 
 
@@ -63,7 +64,7 @@ def resolve(row: Row, options: ScrubOptions) -> Resolved:
     for name, on in _in_force(options):
         action = row.options.get(name)
         if on and action == "K":
-            return Resolved(_kept(row), f"option {name}: K")
+            return Resolved(_kept(row, name), f"option {name}: K")
         if on and action == "C":
             return Resolved(_cleaned(row), f"option {name}: C")
     letter = _choose(row)
@@ -86,10 +87,15 @@ def _in_force(options: ScrubOptions) -> tuple[tuple[str, bool], ...]:
     )
 
 
-def _kept(row: Row) -> Do:
+def _kept(row: Row, option: str) -> Do:
     if row.vr == "SQ":
         return Do.ITEMS
-    return Do.AGE if row.vr == "AS" else Do.KEEP
+    if row.vr == "AS":
+        return Do.AGE
+    # What describes a patient stays; a name that somebody typed there does not.
+    if option == "patient" and row.vr in _TEXT_VRS | {"DS", "IS"}:
+        return Do.CHECKED if row.vr in {"CS", "DS", "IS"} else Do.TEXT
+    return Do.KEEP
 
 
 def _cleaned(row: Row) -> Do:

@@ -50,6 +50,12 @@ def rare() -> frozenset[str]:
 
 
 @functools.cache
+def terms() -> frozenset[str]:
+    """Words of defined terms (VR CS), which may stay there and nowhere else."""
+    return _load("terms.txt")
+
+
+@functools.cache
 def cue(section: str) -> frozenset[str]:
     """The folded words of one section of cues.txt."""
     rows = (line.partition(": ") for line in _lines("cues.txt"))
