@@ -173,7 +173,8 @@ class Dispatch:
         rows = [row for row in load.rows if row.prepared and row.prepared.content_key in keys]
         answer = result.answer
         if answer.verdict is Verdict.DELIVERED:
-            await insist(self._pipeline.delivered, rows)
+            told = f"{answer.status} {answer.detail}".strip()
+            await insist(self._pipeline.delivered, rows, self._options.url, told)
             self._on_delivered()
             return
         if result.batch is not load.batch and answer.verdict is not Verdict.QUARANTINE:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -11,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from watcher import operations
+from watcher.asking import Asking
+from watcher.auditing import open_audit
 from watcher.bell import cancel
 from watcher.dispatchers import Dispatchers
 from watcher.errors import ConfigError
@@ -19,13 +20,13 @@ from watcher.model import State
 from watcher.observe import health, serve
 from watcher.observe.log import Log
 from watcher.observe.metrics import Metrics
-from watcher.operations import Answer, NotPossibleError, Request
-from watcher.pipeline import Pipeline, original_there
+from watcher.pipeline import Pipeline
 from watcher.preparing import Preparing
 from watcher.receiver.app import start as start_receiver
 from watcher.scrub.keys import make_key
 from watcher.settings import Settings
 from watcher.store import queries
+from watcher.store.audit import Audit
 from watcher.store.disk import Disk
 from watcher.store.queries import Tally
 from watcher.store.spool import Spool
@@ -62,11 +63,13 @@ class Gateway:
         self._force = asyncio.Event()
         self._customers: set[str] = set()
         self._writer: Writer
+        self._audit: Audit
         self._intake: Intake
         self._preparing: Preparing
         self._dispatchers: Dispatchers
         self._tending: Tending
         self._vitals: Vitals
+        self._asking: Asking
         self.page: str | None = None
         """Where the page is served, once it is."""
 
@@ -116,10 +119,21 @@ class Gateway:
         stack.callback(self._writer.close)
         backend = await self._backend(stack)
         metrics = Metrics()
-        pipeline = Pipeline(
-            lambda: self.settings, self._spool, self._writer, workers, self._log, metrics
+        self._audit = await self._writer.run(
+            lambda ledger: open_audit(settings.state, ledger, time.time())
         )
-        self._tending = Tending(pipeline, self._writer, disk, self._log, self._room)
+        pipeline = Pipeline(
+            lambda: self.settings,
+            self._spool,
+            self._writer,
+            workers,
+            self._log,
+            metrics,
+            self._audit,
+        )
+        self._tending = Tending(
+            pipeline, self._writer, disk, self._log, self._audit, settings.state, self._room
+        )
         self._dispatchers = await stack.enter_async_context(
             Dispatchers(
                 self.settings,
@@ -147,7 +161,16 @@ class Gateway:
         self._vitals = Vitals(
             settings, self._writer, disk, self._intake, metrics, self._stop.is_set
         )
-        server = await operations.serve(settings.state, self._answer)
+        self._asking = Asking(
+            settings,
+            self._spool,
+            self._writer,
+            self._audit,
+            self._vitals,
+            self._dispatchers,
+            self._preparing.ring,
+        )
+        server = await operations.serve(settings.state, self._asking.answer)
         stack.callback(server.close)
         await self._page(stack)
         return backend
@@ -238,6 +261,7 @@ class Gateway:
         await asyncio.wait([both, *forced], timeout=_GRACE, return_when=asyncio.FIRST_COMPLETED)
         if both.done():
             await self._tending.dispose_all()
+            await self._tending.note_head()
         await cancel(ending | forced)
 
     async def _until_still(self, patience: float, tell: Callable[[Progress], None]) -> None:
@@ -259,28 +283,6 @@ class Gateway:
             rate = (settled - first_settled) / max(time.monotonic() - started, 0.001)
             tell(Progress(pending, settled, rate))
             await asyncio.sleep(0.25)
-
-    # -- what people ask ---------------------------------------------------------------------
-
-    async def _answer(self, request: Request) -> Answer:
-        verb, id_ = request.get("verb", ""), request.get("id", "")
-        if verb == "health":
-            return dataclasses.asdict(await self._vitals.condition())
-        if verb not in operations.VERBS:
-            raise NotPossibleError("unknown request")
-        now, there = time.time(), await self._original_there(id_)
-        answer = await self._writer.run(
-            lambda ledger: operations.act(ledger, self._spool, verb, id_, there, now)
-        )
-        self._preparing.ring()
-        self._dispatchers.ring_all()
-        if verb == "retry":
-            self._dispatchers.resume(answer["customer"])
-        return answer
-
-    async def _original_there(self, id_: str) -> bool:
-        row = await self._writer.run(lambda ledger: queries.find(ledger.connection, id_))
-        return row is not None and original_there(self.settings.intake.root, row)
 
 
 def _tasks(*work: Coroutine[Any, Any, Any]) -> set[asyncio.Task[Any]]:

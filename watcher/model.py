@@ -183,4 +183,17 @@ class Prepared:
     steps_ms: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A person's word on the pixels of one file, good for just the bytes that were looked at.
+
+    `boxes` is all that must be filled, as (frame, left, top, right, bottom) with frame 0 meaning
+    every frame; `actor` is who said so.
+    """
+
+    source_sha256: str
+    boxes: tuple[tuple[int, int, int, int, int], ...]
+    actor: str
+
+
 Outcome = Prepared | Refused | Excluded | Deferred

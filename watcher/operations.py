@@ -10,12 +10,15 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from watcher.errors import ConfigError, WatcherError
+from watcher.auditing import myself, note_head, open_audit, peer
+from watcher.errors import ConfigError, NotPossibleError
 from watcher.model import Reason, State
 from watcher.store import queries
+from watcher.store.audit import Audit, Deed, Entry
 from watcher.store.ledger import Ledger
 from watcher.store.records import Move, Row
 from watcher.store.spool import Spool
@@ -32,18 +35,38 @@ class OwnedError(ConfigError):
     """Another process has the state folder."""
 
 
-class NotPossibleError(WatcherError):
-    """The request does not fit the instance; the text is for the person who asked."""
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asked, as the audit names them, and the chain that is to tell of it."""
+
+    name: str
+    audit: Audit
+
+    def did(
+        self, ledger: Ledger, deed: Deed, row: Row, now: float, facts: Mapping[str, str | int] = {}
+    ) -> None:
+        """Write the line, in the transaction of the deed."""
+        self.audit.append(
+            ledger.connection, Entry(deed, row.id, row.customer, self.name, facts), now
+        )
 
 
 def act(
-    ledger: Ledger, spool: Spool, verb: str, id_: str, original_there: bool, now: float
+    ledger: Ledger,
+    spool: Spool,
+    person: Person,
+    verb: str,
+    id_: str,
+    original_there: bool,
+    now: float,
 ) -> Answer:
-    """Do what a person asked of one instance. Raises NotPossibleError."""
+    """Do what a person asked of one instance, and tell the audit. Raises NotPossibleError."""
     row = queries.find(ledger.connection, id_) if id_ else None
     if row is None:
         raise NotPossibleError("no instance has this id, or more than one begin with it")
-    state = VERBS[verb](ledger, spool, row, original_there, now)
+    deed, work = VERBS[verb]
+    state = work(ledger, spool, row, original_there, now)
+    person.did(ledger, deed, row, now, {"was": row.state.value, "reason": row.reason})
     return {"id": row.id, "customer": row.customer, "state": state.value}
 
 
@@ -54,6 +77,7 @@ def _release(ledger: Ledger, spool: Spool, row: Row, original_there: bool, now: 
     if not original_there and spool.quarantined(row.customer, row.id) is None:
         raise NotPossibleError("its original is neither in the drop folder nor in quarantine")
     ledger.relocate(row.id, "drop" if original_there else "quarantine")
+    ledger.review(row.id, None)
     ledger.move(row.id, Move(State.QUEUED), now)
     return State.QUEUED
 
@@ -75,8 +99,15 @@ def _retry(ledger: Ledger, spool: Spool, row: Row, original_there: bool, now: fl
     return row.state
 
 
-Deed = Callable[[Ledger, Spool, Row, bool, float], State]
-VERBS: Mapping[str, Deed] = {"release": _release, "reject": _reject, "retry": _retry}
+Work = Callable[[Ledger, Spool, Row, bool, float], State]
+VERBS: Mapping[str, tuple[Deed, Work]] = {
+    "release": (Deed.RELEASED, _release),
+    "reject": (Deed.REJECTED, _reject),
+    "retry": (Deed.RETRIED, _retry),
+}
+
+
+Offline = Callable[[Ledger, Person], Answer]
 
 
 @contextlib.contextmanager
@@ -105,11 +136,14 @@ def _address(state: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def ask(state: Path, request: Request) -> Answer | None:
-    """Send one request to the running gateway; None when none runs. Raises NotPossibleError."""
+def ask(state: Path, request: Request, patience: float = 30.0) -> Answer | None:
+    """Send one request to the running gateway; None when none runs.
+
+    Raises NotPossibleError, and TimeoutError when it does not answer within `patience` seconds.
+    """
     try:
         with _address(state) as address, socket.socket(socket.AF_UNIX) as link:
-            link.settimeout(30)
+            link.settimeout(patience)
             link.connect(address)
             link.sendall(json.dumps(request).encode() + b"\n")
             with link.makefile("rb") as reader:
@@ -122,14 +156,18 @@ def ask(state: Path, request: Request) -> Answer | None:
     return answer
 
 
-async def serve(
-    state: Path, handle: Callable[[Request], Awaitable[Answer]]
-) -> asyncio.AbstractServer:
+Handle = Callable[[Request, str], Awaitable[Answer]]
+"""(request, who asks)"""
+
+
+async def serve(state: Path, handle: Handle) -> asyncio.AbstractServer:
     """Answer requests on the control socket, mode 0600, until the server is closed."""
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            answer = await _answer(await asyncio.wait_for(reader.readline(), 30), handle)
+            line = await asyncio.wait_for(reader.readline(), 30)
+            who = peer(writer.get_extra_info("socket"))
+            answer = await _answer(line, who, handle)
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
         except (TimeoutError, ConnectionError, ValueError):
@@ -146,17 +184,17 @@ async def serve(
         os.umask(before)
 
 
-async def _answer(line: bytes, handle: Callable[[Request], Awaitable[Answer]]) -> Answer:
+async def _answer(line: bytes, who: str, handle: Handle) -> Answer:
     request = json.loads(line)
     if not isinstance(request, dict):
         return {"error": "a request is a JSON object"}
     try:
-        return await handle({str(key): str(value) for key, value in request.items()})
+        return await handle({str(key): str(value) for key, value in request.items()}, who)
     except NotPossibleError as refusal:
         return {"error": str(refusal)}
 
 
-def either(state: Path, request: Request, work: Callable[[Ledger], Answer]) -> Answer:
+def either(state: Path, request: Request, work: Offline) -> Answer:
     """Ask the running gateway or, when none runs, do `work` without it.
 
     One that is just starting or stopping owns the state and does not answer: it is waited for.
@@ -175,11 +213,14 @@ def either(state: Path, request: Request, work: Callable[[Ledger], Answer]) -> A
             time.sleep(0.1)
 
 
-def offline(state: Path, work: Callable[[Ledger], Answer]) -> Answer:
+def offline(state: Path, work: Offline) -> Answer:
     """Do `work` on the ledger of a gateway that does not run. Raises what `work` raises."""
     with sole_owner(state):
         writer = Writer(state / "ledger.sqlite")
         try:
-            return writer.submit(work).result()
+            audit = writer.submit(lambda it: open_audit(state, it, time.time())).result()
+            answer = writer.submit(lambda it: work(it, Person(myself(), audit))).result()
+            note_head(state, writer.submit(lambda it: audit.head(it.connection)).result())
         finally:
             writer.close()
+    return answer

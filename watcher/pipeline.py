@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from watcher import policy
+from watcher import auditing, policy
 from watcher.errors import DeferredError, ExcludedError, RefusedError
 from watcher.intake import opening
 from watcher.intake.arrival import Arrival
@@ -22,6 +22,7 @@ from watcher.observe.log import Log
 from watcher.observe.metrics import Metrics
 from watcher.settings import Settings
 from watcher.store import spool as files
+from watcher.store.audit import Audit
 from watcher.store.ledger import Ledger
 from watcher.store.queries import undisposed
 from watcher.store.records import Move, Row
@@ -41,6 +42,7 @@ class Pipeline:
         workers: Workers,
         log: Log,
         metrics: Metrics,
+        audit: Audit,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
@@ -49,6 +51,7 @@ class Pipeline:
         self._workers = workers
         self._log = log
         self._metrics = metrics
+        self._audit = audit
         self._clock = clock
 
     # -- admit -------------------------------------------------------------------------------
@@ -121,13 +124,15 @@ class Pipeline:
             self._spool.clear_outbox(row.customer, row.id)
         return move.state
 
-    async def delivered(self, rows: Sequence[Row]) -> None:
-        """The backend has acknowledged these; one commit for all of them."""
+    async def delivered(self, rows: Sequence[Row], destination: str, answer: str) -> None:
+        """The backend has acknowledged these; one commit for all, and for their audit lines."""
         now, move = self._clock(), Move(State.DELIVERED)
 
         def settle(ledger: Ledger) -> None:
             for row in rows:
                 ledger.move(row.id, move, now)
+                line = auditing.delivery(row, destination, answer)
+                self._audit.append(ledger.connection, line, now)
 
         await self._writer.run(settle)
         for row in rows:

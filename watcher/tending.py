@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
+from watcher import auditing
 from watcher.bell import Bell, insist
 from watcher.observe.log import Log
 from watcher.pipeline import Pipeline
 from watcher.store import queries
+from watcher.store.audit import Audit, Head
 from watcher.store.disk import Disk
 from watcher.store.writer import Writer
 
@@ -26,12 +30,17 @@ class Tending:
         writer: Writer,
         disk: Disk,
         log: Log,
+        audit: Audit,
+        state: Path,
         on_room: Callable[[], None],
     ) -> None:
         self._pipeline = pipeline
         self._writer = writer
         self._disk = disk
         self._log = log
+        self._audit = audit
+        self._state = state
+        self._head: Head | None = None
         self._on_room = on_room
         self._leftovers = Bell()
 
@@ -41,12 +50,25 @@ class Tending:
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """All of them."""
-        return [self._dispose(), self._watch_disk(), self._check_balance()]
+        return [self._dispose(), self._watch_disk(), self._check_balance(), self._keep_head()]
 
     async def dispose_all(self) -> None:
         """Dispose of everything that is settled by now."""
         while await insist(self._pipeline.dispose):
             pass
+
+    async def note_head(self) -> None:
+        """Keep the audit's newest line in a file of its own, once it is durable in the ledger."""
+        head = await self._writer.run(lambda ledger: self._audit.head(ledger.connection))
+        if head != self._head:
+            with contextlib.suppress(OSError):  # no room: the next one will tell as much
+                await asyncio.to_thread(auditing.note_head, self._state, head)
+                self._head = head
+
+    async def _keep_head(self) -> None:
+        while True:
+            await insist(self.note_head)
+            await asyncio.sleep(1.0)
 
     async def _dispose(self) -> None:
         while True:

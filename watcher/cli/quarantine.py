@@ -12,8 +12,9 @@ from rich.table import Table
 
 from watcher import operations
 from watcher.cli.common import json_option, ledger, print_json, settings_option
+from watcher.errors import NotPossibleError
 from watcher.model import State
-from watcher.operations import Answer, NotPossibleError
+from watcher.operations import Answer, Person
 from watcher.pipeline import original_there
 from watcher.settings import Settings
 from watcher.store import queries
@@ -109,8 +110,8 @@ def _do(settings: Settings, verb: str, id_: str) -> Answer:
     there = row is not None and original_there(settings.intake.root, row)
     spool = Spool(settings.state)
 
-    def work(writable: Ledger) -> Answer:
-        return operations.act(writable, spool, verb, id_, there, time.time())
+    def work(writable: Ledger, person: Person) -> Answer:
+        return operations.act(writable, spool, person, verb, id_, there, time.time())
 
     return operations.either(settings.state, {"verb": verb, "id": id_}, work)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from importlib import resources
@@ -10,7 +11,8 @@ from pathlib import Path
 from watcher.errors import ConfigError
 from watcher.model import MOVES
 
-VERSION = 1
+VERSION = 2
+_OLDEST = 1  # an older program goes on with a newer ledger: every upgrade so far only adds
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -47,17 +49,73 @@ def _configure(connection: sqlite3.Connection) -> None:
 
 def _migrate(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version == VERSION:
-        return
-    if version != 0:
+    if not 0 <= version <= VERSION:
         raise ConfigError(
             f"state/ledger.sqlite has version {version}, this program needs {VERSION}"
         )
-    schema = resources.files("watcher.store").joinpath("schema.sql").read_text(encoding="utf-8")
-    connection.executescript(
-        f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA user_version = {VERSION};\nCOMMIT;"
+    if version == 0:
+        _create(connection)
+        version = _OLDEST
+    elif version < VERSION:
+        backup(connection, _file_of(connection).with_suffix(f".v{version}.sqlite"))
+    for step in range(version + 1, VERSION + 1):
+        _upgrade(connection, step)
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    _run(connection, _script("schema"), _OLDEST)
+
+
+def _upgrade(connection: sqlite3.Connection, version: int) -> None:
+    with contextlib.suppress(sqlite3.OperationalError):  # there already, after a way back
+        connection.execute("ALTER TABLE instances ADD COLUMN review TEXT")
+    _run(connection, _script(f"upgrade-{version}"), version)
+
+
+def _run(connection: sqlite3.Connection, script: str, version: int) -> None:
+    moves = (
+        f"INSERT OR IGNORE INTO moves VALUES ('{source}', '{target}');"  # noqa: S608 - our enum
+        for source, targets in MOVES.items()
+        for target in targets
     )
-    connection.executemany(
-        "INSERT INTO moves VALUES (?, ?)",
-        [(source, target) for source, targets in MOVES.items() for target in targets],
-    )
+    steps = [script, *moves, f"PRAGMA user_version = {version};"]
+    connection.executescript("\n".join(["BEGIN IMMEDIATE;", *steps, "COMMIT;"]))
+
+
+def _script(name: str) -> str:
+    return resources.files("watcher.store").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _file_of(connection: sqlite3.Connection) -> Path:
+    return Path(connection.execute("PRAGMA database_list").fetchone()["file"])
+
+
+def backup(connection: sqlite3.Connection, target: Path) -> Path:
+    """A whole, consistent copy of the ledger, mode 0600, durable; one of that name is replaced.
+
+    Raises sqlite3.Error when there is no room for it.
+    """
+    partial = target.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    before = os.umask(0o177)
+    try:
+        connection.execute("VACUUM INTO ?", (str(partial),))
+    finally:
+        os.umask(before)
+    descriptor = os.open(partial, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    partial.replace(target)
+    return target
+
+
+def step_back(connection: sqlite3.Connection, version: int) -> None:
+    """Let the program of an older version go on with this ledger; nothing in it is lost.
+
+    What the older program delivers has no line in the audit. Raises ConfigError.
+    """
+    if not _OLDEST <= version < VERSION:
+        raise ConfigError(f"there is no way back to version {version} of the ledger")
+    connection.execute(f"PRAGMA user_version = {version}")

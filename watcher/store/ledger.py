@@ -12,8 +12,8 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from watcher.model import Prepared, Reason, Signature, State
-from watcher.store.records import Move, Row, dump_prepared, row_of, signature_columns
+from watcher.model import Prepared, Reason, Review, Signature, State
+from watcher.store.records import Move, Row, dump_prepared, dump_review, row_of, signature_columns
 
 Sighting = tuple[str, str, Signature]
 """(customer, path relative to the customer's folder, signature)"""
@@ -211,6 +211,10 @@ class Ledger:
     def relocate(self, id_: str, origin: str) -> None:
         """Say where the original of one instance lies now: 'drop' or 'quarantine'."""
         self._db.execute("UPDATE instances SET origin = ? WHERE id = ?", (origin, id_))
+
+    def review(self, id_: str, review: Review | None) -> None:
+        """Keep what a person said of the pixels of one instance, or forget it."""
+        self._db.execute("UPDATE instances SET review = ? WHERE id = ?", (dump_review(review), id_))
 
     def disposed(self, ids: Sequence[str]) -> None:
         """The originals of these were archived, deleted or kept, as the setting says."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from watcher.model import Prepared, Reason, Signature, State
+from watcher.model import Prepared, Reason, Review, Signature, State
 
 _PREPARED = TypeAdapter(Prepared)
+_REVIEW = TypeAdapter(Review)
 _WRAP = 1 << 64
 
 
@@ -36,6 +37,7 @@ class Row:
     prepared: Prepared | None
     batch: str | None
     disposed: bool
+    review: Review | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,16 @@ def dump_prepared(prepared: Prepared) -> str:
     return _PREPARED.dump_json(prepared).decode()
 
 
+def dump_review(review: Review | None) -> str | None:
+    """A person's review, as JSON."""
+    return None if review is None else _REVIEW.dump_json(review).decode()
+
+
 def row_of(record: sqlite3.Row) -> Row:
     """Read one row of `instances`."""
     prepared = record["prepared"]
+    # A look at a ledger that its gateway has not brought to this version yet has no such column.
+    review = record["review"] if "review" in record.keys() else None  # noqa: SIM118 - not a dict
     return Row(
         id=record["id"],
         customer=record["customer"],
@@ -111,6 +120,7 @@ def row_of(record: sqlite3.Row) -> Row:
         prepared=None if prepared is None else _PREPARED.validate_json(prepared),
         batch=record["batch"],
         disposed=bool(record["disposed"]),
+        review=None if review is None else _REVIEW.validate_json(review),
     )
 
 
