@@ -6,8 +6,8 @@ import json
 import math
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,10 +75,12 @@ class Overview:
         return _to_go(self.pending, self.rate)
 
 
-def look(settings: Settings, db: sqlite3.Connection, now: float, errors: int = 5) -> Overview:
-    """Gather it. `db` is a reader of the ledger."""
-    recent = listing.recent(db, now - LATENCY_OVER)
-    breakers = queries.breakers(db)
+def look(settings: Settings, now: float, errors: int = 5) -> Overview:
+    """Gather it, with the newest `errors` warnings and errors of the log."""
+    with closing(queries.reader(settings.state / "ledger.sqlite")) as db:
+        recent = listing.recent(db, now - LATENCY_OVER)
+        breakers = queries.breakers(db)
+        tallies = queries.tallies(db)
     views = tuple(
         _view(
             tally,
@@ -88,7 +90,7 @@ def look(settings: Settings, db: sqlite3.Connection, now: float, errors: int = 5
             settings.of(tally.customer).paused,
             now,
         )
-        for tally in queries.tallies(db)
+        for tally in tallies
     )
     disk = shutil.disk_usage(settings.state)
     lines = last_lines(settings.state / "log" / "watcher.jsonl", ("warning", "error"), errors)

@@ -45,14 +45,19 @@ def _load(_: click.Context, __: click.Parameter, path: Path | None) -> Settings:
 @contextmanager
 def ledger(settings: Settings) -> Iterator[sqlite3.Connection]:
     """A read-only look at the ledger, beside a running gateway or without one."""
-    path = settings.state / "ledger.sqlite"
-    if not path.exists():
-        raise ConfigError(f"there is no ledger in {settings.state} yet; start with: watcher run")
-    connection = queries.reader(path)
+    connection = queries.reader(ledger_file(settings))
     try:
         yield connection
     finally:
         connection.close()
+
+
+def ledger_file(settings: Settings) -> Path:
+    """Where the ledger is. Raises ConfigError when there is none yet."""
+    path = settings.state / "ledger.sqlite"
+    if not path.exists():
+        raise ConfigError(f"there is no ledger in {settings.state} yet; start with: watcher run")
+    return path
 
 
 def print_json(value: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sqlite3
 import time
 from typing import Any
 
@@ -15,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from watcher import operations, overview
-from watcher.cli.common import json_option, ledger, print_json, settings_option
+from watcher.cli.common import json_option, ledger_file, print_json, settings_option
 from watcher.cli.status import age
 from watcher.observe.console import readable
 from watcher.overview import CustomerView, Overview
@@ -51,23 +50,23 @@ def top(once: bool, every: float, errors: int, settings: Settings, as_json: bool
     Exit codes
       0  done        2  wrong usage or settings, or there is no ledger yet
     """
-    with ledger(settings) as db:
-        if as_json:
-            print_json(_facts(_look(settings, db, errors), _gateway(settings)))
-        elif once:
-            console = Console()
-            seen = _look(settings, db, errors)
-            console.print(_screen(seen, _gateway(settings), Backlog(), console.width))
-        else:
-            _live(settings, db, every, errors)
+    ledger_file(settings)
+    if as_json:
+        print_json(_facts(_look(settings, errors), _gateway(settings)))
+    elif once:
+        console = Console()
+        seen = _look(settings, errors)
+        console.print(_screen(seen, _gateway(settings), Backlog(), console.width))
+    else:
+        _live(settings, every, errors)
 
 
-def _live(settings: Settings, db: sqlite3.Connection, every: float, errors: int) -> None:
+def _live(settings: Settings, every: float, errors: int) -> None:
     console, backlog = Console(), Backlog()
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
-                seen = _look(settings, db, errors)
+                seen = _look(settings, errors)
                 backlog = backlog.after(seen)
                 view = _screen(seen, _gateway(settings), backlog, console.width)
                 live.update(view, refresh=True)
@@ -76,8 +75,8 @@ def _live(settings: Settings, db: sqlite3.Connection, every: float, errors: int)
         return
 
 
-def _look(settings: Settings, db: sqlite3.Connection, errors: int) -> Overview:
-    return overview.look(settings, db, time.time(), errors)
+def _look(settings: Settings, errors: int) -> Overview:
+    return overview.look(settings, time.time(), errors)
 
 
 def _gateway(settings: Settings) -> dict[str, str]:
