@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from watcher.deliver import secret, trust
 from watcher.deliver.breaker import Breaker
+from watcher.doctor.network import certificate_ends
 from watcher.errors import DeferredError
 from watcher.intake import Intake
 from watcher.model import State
@@ -31,6 +32,7 @@ class _Look:
 
     tallies: list[Tally]
     destinations: dict[str, str | None]
+    certificates: dict[str, float]
 
 
 class Vitals:
@@ -51,6 +53,10 @@ class Vitals:
         self._intake = intake
         self._metrics = metrics
         self._stopping = stopping
+
+    async def alive(self) -> bool:
+        """Whether the loop turns and the ledger takes what it is given."""
+        return await self._ledger() == WELL
 
     async def condition(self) -> Condition:
         """See `watcher.observe.health`."""
@@ -85,6 +91,7 @@ class Vitals:
                 intake=self._intake.counters.as_numbers(),
                 folders={name: each.trouble for name, each in folders.items()},
                 destinations=look.destinations,
+                certificates=look.certificates,
                 illegal_folders=len(health.illegal),
                 disk_free=self._disk.free,
                 disk_open=self._disk.open,
@@ -109,7 +116,8 @@ class Vitals:
         finally:
             db.close()
         known = {t.customer: Breaker() for t in tallies} | breakers
-        return _Look(tallies, {name: trouble(breaker) for name, breaker in known.items()})
+        destinations = {name: trouble(breaker) for name, breaker in known.items()}
+        return _Look(tallies, destinations, certificate_ends(self._settings))
 
 
 def trouble(breaker: Breaker) -> str | None:

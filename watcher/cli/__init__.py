@@ -21,8 +21,10 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "quarantine": ("watcher.cli.quarantine:quarantine", "List, show, release or reject."),
     "retry": ("watcher.cli.quarantine:retry", "Try an instance at once."),
     "audit": ("watcher.cli.audit:audit", "Prove or export the record of what left."),
+    "ledger": ("watcher.cli.ledger:ledger", "Back the ledger up, or take it a version back."),
     "scrub": ("watcher.cli.scrub:scrub", "Scrub files or folders, without an upload."),
     "receive": ("watcher.cli.receive:receive", "Run the reference backend."),
+    "doctor": ("watcher.cli.doctor:doctor", "Look for what is wrong, and how to mend it."),
     "check-config": ("watcher.cli.config:check_config", "Check the settings; show the effect."),
 }
 

@@ -7,7 +7,9 @@ import binascii
 import hashlib
 import ipaddress
 import os
+import re
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from yarl import URL
 from watcher.deliver.secret import check_private
 from watcher.errors import ConfigError
 from watcher.options import DeliverOptions
+
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def checked_url(text: str, options: DeliverOptions, setting: str) -> URL:
@@ -124,6 +128,31 @@ def spki_sha256(certificate: bytes) -> bytes:
         _, start = _content(certificate, start)
     _, end = _content(certificate, start)
     return hashlib.sha256(certificate[start:end]).digest()
+
+
+def expiry(certificate: bytes) -> float:
+    """When a DER certificate ends (RFC 5280 4.1.2.5), in Unix seconds. As `spki_sha256` raises."""
+    start, _ = _content(certificate, 0)
+    start, _ = _content(certificate, start)
+    for _ in range(4 if certificate[start] == 0xA0 else 3):
+        _, start = _content(certificate, start)
+    start, _ = _content(certificate, start)  # validity
+    _, second = _content(certificate, start)  # notBefore
+    begin, end = _content(certificate, second)
+    text = certificate[begin:end].decode("ascii")
+    if certificate[second] == 0x17:  # UTCTime: two digits of the year
+        text = ("19" if text >= "50" else "20") + text
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()
+
+
+def expiry_of_file(path: Path) -> float:
+    """When the first of a PEM file's certificates ends. Raises ConfigError."""
+    try:
+        text = path.read_text(encoding="ascii")
+        ends = [expiry(ssl.PEM_cert_to_DER_cert(block)) for block in _PEM.findall(text)]
+        return min(ends)
+    except (OSError, ValueError, IndexError):
+        raise ConfigError(f"{path} holds no certificate that can be read") from None
 
 
 def _content(der: bytes, at: int) -> tuple[int, int]:

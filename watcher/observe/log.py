@@ -35,7 +35,9 @@ class Log:
     nor because a disk is full: lines that were lost are counted in the next one that is not."""
 
     def __init__(self, folder: Path, options: LogOptions) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The folder above, too: `parents` alone would make it as open as the umask says.
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         self._least = _LEVELS[options.level]
         self._file = _File(folder / FILE_NAME, options)
         self._console = _Console(sys.stderr) if options.console else None

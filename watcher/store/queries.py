@@ -79,6 +79,20 @@ def _oldest(db: sqlite3.Connection, customer: str) -> float | None:
     return min((age for age in ages if age is not None), default=None)
 
 
+def newest_move(db: sqlite3.Connection) -> float | None:
+    """When anything moved last, in Unix seconds."""
+    found = db.execute("SELECT at FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+    return None if found is None else float(found["at"])
+
+
+def is_sound(db: sqlite3.Connection) -> bool:
+    """Whether this is a database, and SQLite finds nothing wrong with its structure."""
+    try:
+        return [tuple(row) for row in db.execute("PRAGMA quick_check(1)")] == [("ok",)]
+    except sqlite3.DatabaseError:
+        return False
+
+
 def recount(db: sqlite3.Connection) -> dict[str, int]:
     """Files per customer and state counted one by one, to hold against the kept counts."""
     return {

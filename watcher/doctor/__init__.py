@@ -1,0 +1,1 @@
+"""What is wrong with this box, or will be, and the command that mends it."""
