@@ -29,7 +29,6 @@ from watcher.settings import Settings
 from watcher.store.audit import Audit, AuditKey
 from watcher.store.ledger import Ledger
 from watcher.store.records import dump_prepared
-from watcher.store.audit import Audit, AuditKey
 from watcher.store.spool import Spool
 from watcher.store.writer import Writer
 from watcher.workers import Workers
