@@ -159,6 +159,23 @@ class ImageFields:
 
 
 @dataclass(frozen=True, slots=True)
+class PixelReport:
+    """Why the pixels of an Instance got their verdict; technical values only, no text that was read.
+
+    `suspect` names the attribute for which they were looked at more closely, or is "". `scores`
+    says of each box how sure the reader was, 1 for a device rule's. `readings` counts pictures
+    read in full. `device` is manufacturer, model, modality, rows and columns; `ruled` says that a
+    device rule knows it.
+    """
+
+    suspect: str = ""
+    scores: tuple[float, ...] = ()
+    readings: int = 0
+    device: tuple[str, str, str, int, int] | None = None
+    ruled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """What a worker hands back for one Instance: names, hashes and pseudonyms, no pixels.
 
@@ -166,7 +183,8 @@ class Prepared:
     the customer's key, and the only form of it that leaves the box (Idempotency-Key).
     `uid_digest` is a keyed hash of the original SOP Instance UID, to find the same Instance with
     other bytes. `verdict` says how the pixels were cleared, `steps_ms` where the time went,
-    `boxes` what was redacted as (frame, left, top, right, bottom), frame 0 meaning every frame.
+    `boxes` what was redacted as (frame, left, top, right, bottom), frame 0 meaning every frame,
+    and `pixels` why.
     """
 
     source_sha256: str
@@ -181,6 +199,7 @@ class Prepared:
     verdict: str
     boxes: tuple[tuple[int, int, int, int, int], ...] = ()
     steps_ms: Mapping[str, float] = field(default_factory=dict)
+    pixels: PixelReport = PixelReport()
 
 
 @dataclass(frozen=True, slots=True)

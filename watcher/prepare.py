@@ -177,6 +177,7 @@ def _instance(job: Job, source: memoryview, signature: Signature, steps: _Steps)
         key_id=scrubbed.key_id,
         verdict=scrubbed.verdict,
         boxes=scrubbed.boxes,
+        pixels=scrubbed.pixels,
     )
 
 

@@ -364,7 +364,7 @@ def _others() -> dict[str, Tool]:
 def show_gate(found: list[Picture], ours: Ours) -> None:
     """How many pictures without text were not read in full."""
     plain = [v for p, v in zip(found, ours.verdicts, strict=True) if v and not p.planted]
-    ordinary = [v for v in plain if not v.suspect]
+    ordinary = [v for v in plain if not v.report.suspect]
     skipped = sum(v.verdict == "clean" for v in ordinary)
     print(f"\nordinary pictures without text: {skipped} of {len(ordinary)} cleared by the gate")
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from watcher.dicom.part10 import PixelElement
-from watcher.model import StudyFields
+from watcher.model import PixelReport, StudyFields
 
 Box = tuple[int, int, int, int, int]
 """(frame, left, top, right, bottom) in pixels, right and bottom exclusive; frame counts from 1 and
@@ -62,3 +62,4 @@ class Scrubbed:
     study: StudyFields
     sop_class_uid: str
     sop_instance_uid: str
+    pixels: PixelReport = PixelReport()

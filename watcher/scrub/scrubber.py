@@ -62,6 +62,7 @@ class Scrubber:
             study=_study(clean.dataset),
             sop_class_uid=clean.subject.sop_class,
             sop_instance_uid=value_of(clean.dataset, "SOPInstanceUID"),
+            pixels=cleared.report,
         )
 
 

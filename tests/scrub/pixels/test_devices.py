@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from watcher.scrub.pixels.devices import Device, draft_rule, merged
+from watcher.scrub.pixels.devices import Device, draft_rule
 from watcher.scrub.pixels.draw import draw
 from watcher.scrub.pixels.recipe import read_rules
-from watcher.scrub.pixels.regions import Rectangle, apply_rules
+from watcher.scrub.pixels.regions import Rectangle, apply_rules, merged
 
 RECTANGLES = st.tuples(
     st.integers(0, 50), st.integers(0, 50), st.integers(1, 20), st.integers(1, 20)

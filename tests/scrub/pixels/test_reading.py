@@ -61,7 +61,7 @@ def judged(frames: ArrayFrames, words: frozenset[str] = frozenset(), **header: A
 
 def test_a_ct_without_text_passes_the_gate_and_no_pixel_changes() -> None:
     verdict = judged(ArrayFrames(ct()[None]))
-    assert verdict == PixelVerdict("clean", (), False)
+    assert (verdict.verdict, verdict.boxes, verdict.clear_high_bits) == ("clean", (), False)
 
 
 @pytest.mark.parametrize("value", [4000, -1000, 1100])
@@ -147,13 +147,17 @@ def test_a_cine_of_300_frames_with_a_banner_costs_few_full_readings() -> None:
     ink = drawn((120, 240), NAME, (8, 20), 0.5)
     frames.array[:, ink] = 255
     verdict = judged(frames, SOPClassUID="1.2.840.10008.5.1.4.1.1.3.1", Modality="US")
-    assert verdict.readings < 10
+    assert verdict.report.readings < 10
     assert hidden(verdict, ink, 299) > 0.95
 
 
 def test_a_suspect_without_text_is_read_and_passes() -> None:
     verdict = judged(blank(), SOPClassUID=ULTRASOUND)
-    assert (verdict.verdict, verdict.suspect, verdict.readings) == ("read", "SOPClassUID", 1)
+    assert (verdict.verdict, verdict.report.suspect, verdict.report.readings) == (
+        "read",
+        "SOPClassUID",
+        1,
+    )
 
 
 def test_a_marker_of_the_list_stays_and_goes_when_the_customer_keeps_none() -> None:

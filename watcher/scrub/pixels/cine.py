@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
+from cv2.typing import MatLike
 
 from watcher.scrub.pixels.marks import OwnWords
 from watcher.scrub.pixels.planes import Plane
@@ -44,14 +46,14 @@ class CineReader:
         rows, columns = planes[0].shape
         if len(planes) != len(self._seen):
             return (0, 0, columns, rows)
-        moved = np.zeros((rows, columns), bool)
-        for now, before in zip(planes, self._seen, strict=True):
-            moved |= np.abs(now.astype(np.int16) - before) > _MOVED
-        return _bounds(moved)
+        moved = [cv2.absdiff(now, before) for now, before in zip(planes, self._seen, strict=True)]
+        return _bounds(functools.reduce(cv2.max, moved))
 
 
-def _bounds(moved: NDArray[np.bool_]) -> Rectangle | None:
-    lines, columns = np.flatnonzero(moved.any(1)), np.flatnonzero(moved.any(0))
+def _bounds(moved: MatLike) -> Rectangle | None:
+    down = cv2.reduce(moved, 1, cv2.REDUCE_MAX).ravel() > _MOVED
+    across = cv2.reduce(moved, 0, cv2.REDUCE_MAX).ravel() > _MOVED
+    lines, columns = np.flatnonzero(down), np.flatnonzero(across)
     if not lines.size:
         return None
     return (

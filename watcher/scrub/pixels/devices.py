@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from watcher.dicom.names import Dataset
-from watcher.scrub.pixels.regions import Rectangle
+from watcher.scrub.pixels.regions import Rectangle, merged
 
 # What vendors' names are made of; anything else could be a person's or a hospital's doing.
 _TECHNICAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/+()-]{0,47}")
@@ -61,29 +61,6 @@ def draft_rule(device: Device, boxes: Iterable[Rectangle]) -> str:
     lines = [f"  + {test}" if i else f"  {test}" for i, test in enumerate(tests)]
     areas = [f"  coordinates {','.join(map(str, box))}" for box in merged(boxes)]
     return "\n".join([head, *lines, *(areas or ["  # no region was found"])]) + "\n"
-
-
-def merged(boxes: Iterable[Rectangle]) -> list[Rectangle]:
-    """Bounding rectangles of groups of boxes that touch, until none do."""
-    groups: list[Rectangle] = []
-    for box in boxes:
-        fused = box
-        while touching := [other for other in groups if _touch(fused, other)]:
-            groups = [other for other in groups if other not in touching]
-            for other in touching:
-                fused = (
-                    min(fused[0], other[0]),
-                    min(fused[1], other[1]),
-                    max(fused[2], other[2]),
-                    max(fused[3], other[3]),
-                )
-        groups.append(fused)
-    return sorted(groups, key=lambda box: (box[1], box[0]))
-
-
-def _touch(one: Rectangle, other: Rectangle) -> bool:
-    apart = one[2] < other[0] or other[2] < one[0] or one[3] < other[1] or other[3] < one[1]
-    return not apart
 
 
 def _technical(dataset: Dataset, keyword: str) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
@@ -44,8 +43,8 @@ class Engine:
             raise ConfigError(f"the reader's model {model.name} cannot be loaded") from None
         self._input = self._session.get_inputs()[0].name
 
-    def run(self, batch: NDArray[np.float32]) -> list[NDArray[Any]]:
-        """The model's outputs for one input, (n, channels, rows, columns) float32."""
+    def run(self, batch: NDArray[Any]) -> list[NDArray[Any]]:
+        """The model's outputs for one input, (n, channels, rows, columns)."""
         try:
             answers: list[NDArray[Any]] = self._session.run(None, {self._input: batch})
         except _FAILURES:

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from watcher.dicom.names import LIBRARY_ERRORS, Dataset
 from watcher.dicom.part10 import Part10
 from watcher.dicom.scrubbed import Box, Frames
 from watcher.dicom.whole_cells import WholeCells
 from watcher.errors import RefusedError
-from watcher.model import Reason
+from watcher.model import PixelReport, Reason
 from watcher.options import PixelOptions
 from watcher.scrub.pixels.cine import CineReader
 from watcher.scrub.pixels.classes import why_suspect
+from watcher.scrub.pixels.devices import Device
 from watcher.scrub.pixels.marks import Markers, OwnWords
 from watcher.scrub.pixels.planes import Planes
-from watcher.scrub.pixels.reading import Budget, Picture, PictureReader, Text
+from watcher.scrub.pixels.reading import Budget, Picture, PictureReader, Text, paint
 from watcher.scrub.pixels.recipe import Rule, read_rules
-from watcher.scrub.pixels.regions import Regions, apply_rules, as_rectangles
+from watcher.scrub.pixels.regions import apply_rules, as_rectangles
 
 HERE = Path(__file__).parent
 
@@ -34,19 +34,14 @@ class PixelVerdict:
 
     `verdict` is "clean" (no sign of text), "read" (suspect, read, none found), "regions" (a
     device's rule was applied, no other text found) or "redacted" (text was found, filled, and the
-    picture read again). `boxes` is what must be filled, `scores` how sure the reader was of each,
-    1 for a rule's. `suspect` names the attribute for which the pixels were read in full, or is "".
-    `clear_high_bits` says that bits outside of Bits Stored are in use (an overlay, PS3.5 8.1.1)
-    and must not travel. `readings` counts full readings. No text that was read is kept.
+    picture read again). `boxes` is what must be filled. `clear_high_bits` says that bits outside
+    of Bits Stored are in use (an overlay, PS3.5 8.1.1) and must not travel. `report` says why.
     """
 
     verdict: str
     boxes: tuple[Box, ...]
     clear_high_bits: bool
-    scores: tuple[float, ...] = ()
-    suspect: str = ""
-    readings: int = 0
-    known_device: bool = False
+    report: PixelReport = PixelReport()
 
 
 @dataclass(frozen=True)
@@ -81,14 +76,25 @@ class PixelJudge:
         suspect = why_suspect(dataset)
         budget = Budget(self.full_readings)
         fill = 255 if frames.photometric == "MONOCHROME1" else 0
+        ruled = [Text(box, 1.0) for box in as_rectangles(regions.masked)]
         cine = CineReader(self.reader, words, budget, fill)
         high_bits = False
         for picture, used in _pictures(dataset, frames, bool(suspect)):
             high_bits |= used
-            for plane in picture.planes + picture.faint:
-                plane[regions.masked] = np.uint8(fill)
+            paint(picture.planes + picture.faint, ruled, fill)
             cine.take(picture)
-        return _verdict(regions, cine.found, suspect, budget.spent, high_bits)
+        return PixelVerdict(
+            verdict=_word(ruled, cine.found, suspect),
+            boxes=tuple((0, *text.box) for text in [*ruled, *cine.found]),
+            clear_high_bits=high_bits,
+            report=PixelReport(
+                suspect=suspect,
+                scores=tuple(round(text.score, 3) for text in [*ruled, *cine.found]),
+                readings=budget.spent,
+                device=astuple(Device.of(dataset, frames.rows, frames.columns)),
+                ruled=regions.known_device,
+            ),
+        )
 
 
 def _pictures(dataset: Dataset, frames: Frames, suspect: bool) -> Iterator[tuple[Picture, bool]]:
@@ -102,25 +108,12 @@ def _pictures(dataset: Dataset, frames: Frames, suspect: bool) -> Iterator[tuple
         yield Picture(planes.of(values), faint), used
 
 
-def _verdict(
-    regions: Regions, texts: list[Text], suspect: str, readings: int, high_bits: bool
-) -> PixelVerdict:
-    ruled = as_rectangles(regions.masked)
-    if texts:
-        word = "redacted"
-    elif ruled:
-        word = "regions"
-    else:
-        word = "read" if suspect else "clean"
-    return PixelVerdict(
-        verdict=word,
-        boxes=tuple((0, *box) for box in [*ruled, *(text.box for text in texts)]),
-        clear_high_bits=high_bits,
-        scores=(*(1.0 for _ in ruled), *(round(text.score, 3) for text in texts)),
-        suspect=suspect,
-        readings=readings,
-        known_device=regions.known_device,
-    )
+def _word(ruled: list[Text], found: list[Text], suspect: str) -> str:
+    if found:
+        return "redacted"
+    if ruled:
+        return "regions"
+    return "read" if suspect else "clean"
 
 
 def bundled_recipe() -> Path:

@@ -16,10 +16,13 @@ Plane = NDArray[np.uint8]
 
 # Text is never the only thing that is bright: what lies outside of these percentiles is cut.
 _CUT = (0.5, 99.7)
-_SAMPLES = 1 << 16
+_SAMPLES = 1 << 15
+# Of these the stretch is done without a detour over floating point.
+_NARROW = frozenset(map(np.dtype, ("u1", "u2", "i2")))
+_STRIP_CELLS = 1 << 16
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-# Mean difference of the channels, in 8-bit steps, from which hue alone could carry a text.
-_COLOURFUL = 4.0
+# Greatest difference of the channels, in 8-bit steps, from which hue alone could carry a text.
+_COLOURFUL = 40
 _CLIP, _CLAHE_TILES = 4.0, (8, 8)
 
 
@@ -36,23 +39,29 @@ class Planes:
         """One plane of brightness; for a colourful frame a second one of saturation."""
         if frame.ndim == 2:
             return [windowed(self._looked_up(frame))]
-        if self._photometric.startswith("YBR"):
-            brightness, chroma = frame[..., 0], np.abs(_centred(frame[..., 1:])).max(-1)
-        else:
-            brightness = frame.astype(np.float32) @ _LUMA
-            chroma = frame.max(-1) - frame.min(-1)
+        brightness, chroma = self._split(np.ascontiguousarray(frame))
         planes = [windowed(brightness)]
-        if chroma[::4, ::4].mean() * 255 > _COLOURFUL * np.iinfo(frame.dtype).max:
+        if int(chroma.max()) * 255 > _COLOURFUL * int(np.iinfo(frame.dtype).max):
             planes.append(windowed(chroma))
         return planes
 
+    def _split(self, frame: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Brightness, and how far a pixel is from grey."""
+        first, second, third = cv2.split(frame[..., :3])
+        if self._photometric.startswith("YBR"):
+            middle = (int(np.iinfo(frame.dtype).max) + 1) // 2
+            away = (cv2.absdiff(c, np.full_like(c, middle)) for c in (second, third))
+            return np.asarray(first), np.asarray(cv2.max(*away))
+        least = cv2.min(cv2.min(first, second), third)
+        most = cv2.max(cv2.max(first, second), third)
+        return _grey(frame), np.asarray(cv2.subtract(most, least))
+
     def faint(self, frame: NDArray[Any]) -> list[Plane]:
         """One plane more, its contrast equalised place by place: shows what no window would."""
-        if frame.ndim == 3:
-            grey = frame[..., 0] if self._photometric.startswith("YBR") else frame @ _LUMA
-        else:
-            grey = self._looked_up(frame)
-        return [equalised(grey)]
+        if frame.ndim == 2:
+            return [equalised(self._looked_up(frame))]
+        ybr = self._photometric.startswith("YBR")
+        return [equalised(frame[..., 0] if ybr else _grey(frame))]
 
     def _looked_up(self, frame: NDArray[Any]) -> NDArray[Any]:
         if self._table is None:
@@ -68,14 +77,34 @@ def windowed(values: NDArray[Any]) -> Plane:
     if sample.dtype.kind == "f":
         values = np.nan_to_num(values, copy=True, posinf=0.0, neginf=0.0)
         sample = values[::step, ::step]
-    low, high = (float(v) for v in np.percentile(sample, _CUT))
+    low, high = (float(v) for v in np.percentile(np.ascontiguousarray(sample), _CUT))
     if high <= low:
         low, high = float(values.min()), float(values.max())
     scale = 255.0 / max(high - low, 1e-12)
+    if values.dtype in _NARROW:
+        return _stretched(values, low, scale)
     stretched = values.astype(np.float32)
     stretched -= np.float32(low)
     stretched *= np.float32(scale)
     return np.clip(stretched, 0, 255, out=stretched).astype(np.uint8)
+
+
+def _stretched(values: NDArray[Any], low: float, scale: float) -> Plane:
+    """Integers of 16 bits at most, a few rows at a time: what stays in the cache costs little."""
+    plane: Plane = np.empty(values.shape, np.uint8)
+    height = max(1, _STRIP_CELLS // values.shape[1])
+    for top in range(0, len(values), height):
+        strip = slice(top, top + height)
+        cells = np.maximum(values[strip], values.dtype.type(low))
+        plane[strip] = cv2.convertScaleAbs(cells, alpha=scale, beta=-int(low) * scale)
+    return plane
+
+
+def _grey(frame: NDArray[Any]) -> NDArray[Any]:
+    if frame.dtype in _NARROW and frame.dtype.kind == "u":
+        return np.asarray(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY))
+    grey: NDArray[Any] = frame.astype(np.float32) @ _LUMA
+    return grey
 
 
 def equalised(values: NDArray[Any]) -> Plane:
@@ -85,11 +114,6 @@ def equalised(values: NDArray[Any]) -> Plane:
     cells = ((numbers - low) * (65535 / max(high - low, 1e-12))).astype(np.uint16)
     spread = cv2.createCLAHE(_CLIP, _CLAHE_TILES).apply(cells)
     return (np.asarray(spread, np.uint16) >> 8).astype(np.uint8)
-
-
-def _centred(chroma: NDArray[Any]) -> NDArray[Any]:
-    middle = (int(np.iinfo(chroma.dtype).max) + 1) // 2
-    return chroma.astype(np.int32) - middle
 
 
 def _brightness(dataset: Dataset) -> NDArray[Any]:

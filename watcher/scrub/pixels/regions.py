@@ -118,9 +118,16 @@ def ultrasound_regions(dataset: Dataset, rows: int, columns: int) -> Iterator[Re
 
 def as_rectangles(masked: NDArray[np.bool_]) -> list[Rectangle]:
     """Disjoint rectangles that cover exactly the True pixels, top to bottom."""
+    if not masked.any():
+        return []
+    if masked.all():
+        return [(0, 0, masked.shape[1], masked.shape[0])]
     found: list[Rectangle] = []
     open_runs: dict[tuple[int, int], int] = {}
-    for row, line in enumerate(np.vstack([masked, np.zeros_like(masked[:1])])):
+    closed = np.vstack([masked, np.zeros_like(masked[:1])])
+    unchanged = np.insert((closed[1:] == closed[:-1]).all(1), 0, False)
+    for row in np.flatnonzero(~unchanged).tolist():
+        line = closed[row]
         edges = np.flatnonzero(np.diff(line, prepend=False, append=False))
         runs = {(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)}
         for run in [run for run in open_runs if run not in runs]:
@@ -128,3 +135,26 @@ def as_rectangles(masked: NDArray[np.bool_]) -> list[Rectangle]:
         for run in runs - open_runs.keys():
             open_runs[run] = row
     return sorted(found, key=lambda box: (box[1], box[0]))
+
+
+def merged(boxes: Iterable[Rectangle]) -> list[Rectangle]:
+    """Bounding rectangles of groups of boxes that touch, until none do."""
+    groups: list[Rectangle] = []
+    for box in boxes:
+        fused = box
+        while touching := [other for other in groups if _touch(fused, other)]:
+            groups = [other for other in groups if other not in touching]
+            for other in touching:
+                fused = (
+                    min(fused[0], other[0]),
+                    min(fused[1], other[1]),
+                    max(fused[2], other[2]),
+                    max(fused[3], other[3]),
+                )
+        groups.append(fused)
+    return sorted(groups, key=lambda box: (box[1], box[0]))
+
+
+def _touch(one: Rectangle, other: Rectangle) -> bool:
+    apart = one[2] < other[0] or other[2] < one[0] or one[3] < other[1] or other[3] < one[1]
+    return not apart
