@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +36,8 @@ from watcher.vitals import Vitals, access
 from watcher.workers import Workers
 
 _GRACE = 25.0
+
+Alive = Callable[[], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +85,13 @@ class Gateway:
         ready: Callable[[str], None],
         drain: float | None = None,
         tell: Callable[[Progress], None] = lambda _: None,
+        beat: Callable[[Alive], Coroutine[Any, Any, None]] | None = None,
     ) -> int:
         """Run until stopped or, with `drain`, until nothing moves any more.
 
         `drain` is how many seconds nothing may move before what still waits is given up on.
         `ready` is told the backend's address once files are taken, `tell` how a drain goes.
+        `beat` is given a way to ask whether this process works, for as long as it runs.
         Returns how many files are pending at the end. Raises ConfigError.
         """
         with operations.sole_owner(self.settings.state):
@@ -95,6 +99,8 @@ class Gateway:
                 backend = await self._start(stack)
                 self._log.event("ready")
                 ready(backend)
+                if beat is not None:
+                    stack.push_async_callback(cancel, _tasks(beat(self._vitals.alive)))
                 await self._work(drain, tell)
                 tallies = await self.tallies()
         self._log.event("stopped")
@@ -197,7 +203,8 @@ class Gateway:
         return receiver.url
 
     async def _recover(self) -> None:
-        claims = await self._writer.run(lambda ledger: ledger.release_claims())
+        begun = await asyncio.to_thread(self._spool.begun)
+        claims = await self._writer.run(lambda ledger: ledger.release_claims(begun))
         for tally in await self.tallies():
             if not self._spool.key_of(tally.customer).exists():
                 raise ConfigError(

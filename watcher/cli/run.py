@@ -11,6 +11,7 @@ import click
 from watcher.cli.common import EXIT_LEFT_OVER, settings_option
 from watcher.cli.status import age
 from watcher.gateway import Gateway, Progress
+from watcher.notify import Notifier
 from watcher.observe.log import Log
 from watcher.settings import Settings
 
@@ -38,14 +39,24 @@ def run(settings: Settings, drain: bool, patience: float) -> None:
 async def _run(settings: Settings, drain: float | None) -> int:
     # Closed only after a good end: whatever else ends this process is told by type and place.
     log = Log.open(settings.state / "log", settings.log)
-    gateway = Gateway(settings, log)
+    gateway, notifier = Gateway(settings, log), Notifier.taken_from()
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        notifier.tell("STOPPING=1")
+        gateway.stop()
+
+    def ready(backend: str) -> None:
+        _greet(settings, backend, gateway.page)
+        notifier.tell("READY=1", f"STATUS=sending to {backend}")
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, gateway.stop)
+        loop.add_signal_handler(number, stop)
     left = await gateway.run(
-        ready=lambda backend: _greet(settings, backend, gateway.page),
+        ready=ready,
         drain=drain,
         tell=_Meter() if drain is not None else lambda _: None,
+        beat=notifier.beat,
     )
     log.close()
     return left

@@ -48,7 +48,7 @@ def _configure(connection: sqlite3.Connection) -> None:
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = version_of(connection)
     if not 0 <= version <= VERSION:
         raise ConfigError(
             f"state/ledger.sqlite has version {version}, this program needs {VERSION}"
@@ -60,6 +60,12 @@ def _migrate(connection: sqlite3.Connection) -> None:
         backup(connection, _file_of(connection).with_suffix(f".v{version}.sqlite"))
     for step in range(version + 1, VERSION + 1):
         _upgrade(connection, step)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version a ledger has."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
 
 
 def _create(connection: sqlite3.Connection) -> None:
