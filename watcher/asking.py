@@ -45,6 +45,8 @@ class Asking:
         verb, id_ = request.get("verb", ""), request.get("id", "")
         if verb == "health":
             return dataclasses.asdict(await self._vitals.condition())
+        if verb == "metrics":
+            return {"text": (await self._vitals.exposition()).decode()}
         if verb not in operations.VERBS:
             raise NotPossibleError("unknown request")
         now, there = time.time(), await self._original_there(id_)

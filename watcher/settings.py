@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -182,6 +183,26 @@ def _anchor(options: Options, base: Path) -> Options:
                 for key, item in value.items()
             }
     return options.model_copy(update=changes)
+
+
+def masked(settings: Settings) -> Settings:
+    """The same, with whatever somebody may have put into a URL masked: user, password, query."""
+    own = {
+        name: customer.model_copy(update={"deliver": _masked(customer.deliver)})
+        for name, customer in settings.customers.items()
+    }
+    return settings.model_copy(update={"deliver": _masked(settings.deliver), "customers": own})
+
+
+def _masked(deliver: DeliverOptions) -> DeliverOptions:
+    urls = {name: getattr(deliver, name) for name in ("url", "oauth_token_url", "proxy")}
+    return deliver.model_copy(update={name: _bare(url) for name, url in urls.items()})
+
+
+def _bare(url: str) -> str:
+    """`https://user:password@host/path?key=1#x` as `https://***@host/path?***`."""
+    front, query, _ = re.match(r"([^?#]*)([?#]?)(.*)", url, re.DOTALL).groups()  # type: ignore[union-attr] # matches anything
+    return re.sub(r"//.*@", "//***@", front) + (f"{query}***" if query else "")
 
 
 def as_toml(settings: Settings) -> str:

@@ -11,6 +11,7 @@ from shlex import quote
 
 from watcher.doctor.finding import Finding, hint, ok, trouble
 from watcher.intake.mounts import is_network, read_table
+from watcher.observe.fields import WITHHELD, checked
 from watcher.settings import Settings
 
 _LEAST_INODES = 100_000
@@ -49,11 +50,15 @@ def _drop(root: Path) -> Iterator[Finding]:
         yield trouble(check, f"the drop folder {root} is not there", mend)
         return
     for folder in (root, *sorted(each for each in root.iterdir() if each.is_dir())):
+        # A name that cannot be a customer's may be a patient's: it is not said.
+        if folder != root and checked("customer", folder.name) == WITHHELD:
+            mend = f"find {quote(str(root))} -maxdepth 1 -inum {folder.stat().st_ino}"
+            yield trouble(check, "a folder's name cannot be a customer's: it is not taken", mend)
+            continue
+        mend = f"sudo setfacl -m u:{os.geteuid()}:rwx {quote(str(folder))}"
         if not os.access(folder, os.R_OK | os.X_OK):
-            mend = f"sudo setfacl -m u:{os.geteuid()}:rwx {quote(str(folder))}"
             yield trouble(check, f"{folder} cannot be read", mend)
         elif folder != root and not os.access(folder, os.W_OK):
-            mend = f"sudo setfacl -m u:{os.geteuid()}:rwx {quote(str(folder))}"
             yield trouble(check, f"delivered files cannot be taken out of {folder}", mend)
 
 

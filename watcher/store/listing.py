@@ -68,6 +68,15 @@ class Filter:
         return "".join(given), list(given.values())
 
 
+def reasons(db: sqlite3.Connection) -> list[tuple[str, str, str, int, int]]:
+    """(customer, state, reason, instances, most deferrals of one) of everything there is."""
+    found = db.execute(
+        "SELECT customer, state, reason, count(*), max(deferrals) FROM instances"
+        " GROUP BY customer, state, reason ORDER BY customer, state, reason"
+    )
+    return [tuple(row) for row in found]
+
+
 def page(db: sqlite3.Connection, wanted: Filter, limit: int, after: str | None = None) -> list[Row]:
     """At most `limit` instances, the latest change first, from behind the one with id `after`."""
     start = (float("inf"), "")
