@@ -66,8 +66,21 @@ class Spellings:
                 self._part(part, tag)
             flat = tuple(w for p in parts for w in words(p))
             if len(flat) > 1:
-                self.phrases.setdefault(flat, tag)
-                self.starts.add(flat[0])
+                self._phrase_of(flat, tag)
+                self._joined(flat, tag)
+
+    def _phrase_of(self, flat: tuple[str, ...], tag: str) -> None:
+        """A full name as it stands, and the given name first."""
+        for phrase in (flat, (*flat[1:], flat[0]), (flat[1], flat[0])):
+            self.phrases.setdefault(phrase, tag)
+            self.starts.add(phrase[0])
+
+    def _joined(self, flat: tuple[str, ...], tag: str) -> None:
+        """Family and given name written as one word, as accounts are: "smithjohn"."""
+        family, given = flat[0], flat[1]
+        for joined in (family + given, given + family):
+            if len(family) > 1 and len(given) > 1 and joined not in placeholders():
+                self.names.setdefault(joined, tag)
 
     def _part(self, part: str, tag: str) -> None:
         if not part.isascii():

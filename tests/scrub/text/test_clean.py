@@ -94,6 +94,11 @@ def test_a_name_that_stands_only_in_the_text_goes(text: str, left: str) -> None:
         ("CT for Wilson", "CT for"),
         ("Next of kin Grace Vandelmoor", "Next of kin"),
         ("Discussed with Dr. Horn.", "Discussed with"),
+        ("Repeat per J. Smith, motion", "Repeat per motion"),
+        ("Smith J; repeated twice", "repeated twice"),
+        ("CT of Grace Park today", "CT of today"),
+        ("sent by king.rose", "sent by"),
+        ("GRACE PARK 3 VIEWS", "3 VIEWS"),
     ],
 )
 def test_a_word_that_is_also_a_name_goes_where_a_name_is_expected(text: str, left: str) -> None:
@@ -103,7 +108,16 @@ def test_a_word_that_is_also_a_name_goes_where_a_name_is_expected(text: str, lef
 
 @pytest.mark.parametrize(
     "text",
-    ["Baker", "Young patient, cooking accident", "Ward round", "white matter lesions", "long axis"],
+    [
+        "Baker",
+        "Young patient, cooking accident",
+        "Ward round",
+        "white matter lesions",
+        "long axis",
+        "Seen 3 p.m. by day",
+        "Hill-Sachs lesion",
+        "BLACK BLOOD T2 LONG AXIS",
+    ],
 )
 def test_a_word_that_is_also_a_name_stays_elsewhere(text: str) -> None:
     """Without a sign of a person, an everyday word is an everyday word."""
@@ -188,6 +202,7 @@ def test_own_values_go_in_other_spellings() -> None:
         PatientAddress="12 High Street",
     )
     for text in (
+        "AsaMuellerGruen",
         "Asa Mueller-Gruen",
         "MULLERGRUN",
         "müller",

@@ -6,7 +6,7 @@ import functools
 
 from watcher.scrub import dates
 from watcher.scrub.identity import Identity
-from watcher.scrub.text import known, patterns, places, rebuild, vocabulary, words
+from watcher.scrub.text import atoms, known, patterns, places, rebuild, vocabulary, words
 
 __all__ = ["clean"]
 
@@ -51,9 +51,9 @@ def _once(value: str, identity: Identity, keep_dates: bool, keyword: str) -> str
     struck = bytearray(len(value))
     for start, end, word in hits:
         if not word:
-            rebuild.strike(struck, start, end, words.GONE)
+            rebuild.strike(struck, start, end, atoms.GONE)
         elif not vocabulary.certain(word):
-            rebuild.strike(struck, start, end, words.NAME)
+            rebuild.strike(struck, start, end, atoms.NAME)
     return _judged(value, struck, keep_dates, keyword)
 
 
@@ -67,9 +67,9 @@ def _judged(value: str, struck: bytearray, keep_dates: bool, keyword: str) -> st
     """The text without what was struck before and what its form and its words strike."""
     if not keep_dates:
         for spelled in dates.find(value):
-            rebuild.strike(struck, spelled.start, spelled.end, words.GONE)
+            rebuild.strike(struck, spelled.start, spelled.end, atoms.GONE)
     for start, end in patterns.find(value):
-        rebuild.strike(struck, start, end, words.GONE)
+        rebuild.strike(struck, start, end, atoms.GONE)
     _strike_words(value, struck, keyword)
     left = rebuild.rebuild(value, struck) if any(struck) else value
     return places.AGE.sub(places.CAPPED, left)
@@ -78,7 +78,7 @@ def _judged(value: str, struck: bytearray, keep_dates: bool, keyword: str) -> st
 def _strike_words(value: str, struck: bytearray, keyword: str) -> None:
     """Strike the words that may not stay, and again: a listed word beside a name goes with it."""
     style = words.Style.of(value, keyword.endswith(_DESCRIPTORS), keyword in _NUMBERS)
-    found = words.split(value, struck)
+    found = atoms.split(value, struck)
     while True:
         gone = [
             w
@@ -89,7 +89,7 @@ def _strike_words(value: str, struck: bytearray, keyword: str) -> None:
             break
         for word in gone:
             code = any(c.isdigit() for c in word.text)
-            rebuild.strike(struck, word.start, word.end, words.GONE if code else words.NAME)
-        found = words.split(value, struck)
+            rebuild.strike(struck, word.start, word.end, atoms.GONE if code else atoms.NAME)
+        found = atoms.split(value, struck)
     for title in words.titles(found, value):
-        rebuild.strike(struck, title.start, title.end, words.NAME)
+        rebuild.strike(struck, title.start, title.end, atoms.NAME)

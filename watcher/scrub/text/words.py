@@ -8,14 +8,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from watcher.scrub.folding import fold
-from watcher.scrub.text import vocabulary
+from watcher.scrub.text import people, vocabulary
+from watcher.scrub.text.atoms import NAME, Word
 
-_ATOM = re.compile(r"[^\W_]+(?:['’][^\W\d_]+)*")
 _PIECE = re.compile(r"[^\W\d_]+|\d+")
 _CAMEL = re.compile(r"[^\W\d_A-Z]+|[A-Z]+(?![a-z])|[A-Z][a-z]+")
 _ELISION = re.compile(r"^(?:l|d|qu|n|s|j|c|m|t|all|dell|nell|sull|un)['’]", re.IGNORECASE)
-_POSSESSIVE = re.compile(r"['’]s?$", re.IGNORECASE)
-_HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _VOWEL = re.compile(r"[aeiouy]")
 _UNIT = re.compile(
     r"\s?(?:[mckuµn]?m|m?kg|[mcuµn]?g|mcg|[md]?l|mmol|mol|iu|units?|[kmg]?bq|[mu]?ci|[kmg]?hz|kvp?"
@@ -26,10 +24,6 @@ _UNIT = re.compile(
 _LIGHT = re.compile(r"[\s.,:;=^_/-]{0,4}")
 _BESIDE = re.compile(r"[ ^_,-]{1,2}|\. ?")
 _SENTENCE = re.compile(r"(?:.*[.!?:(\n]\s*)?", re.DOTALL)
-_LONGEST_HAN = 6
-
-GONE, NAME = 1, 2
-"""How a character was struck: as part of an identifier, or of a name."""
 
 
 class Style(NamedTuple):
@@ -46,44 +40,6 @@ class Style(NamedTuple):
         return cls(descriptor, numbers, text.lower() == text, text.upper() == text)
 
 
-class Word(NamedTuple):
-    """Letters and digits with their place, folded, and how they were struck (0 if not)."""
-
-    start: int
-    end: int
-    text: str
-    folded: str
-    struck: int
-
-
-def split(text: str, struck: bytearray) -> list[Word]:
-    """The words of `text`, possessives whole, Chinese and Japanese cut at known words."""
-    return [
-        Word(start, end, word, fold(_POSSESSIVE.sub("", word)), max(struck[start:end]))
-        for match in _ATOM.finditer(text)
-        for start, end, word in _segments(match.start(), match[0])
-    ]
-
-
-def _segments(start: int, atom: str) -> Iterator[tuple[int, int, str]]:
-    if not _HAN.search(atom):
-        yield start, start + len(atom), atom
-        return
-    at = begun = 0
-    while at < len(atom):
-        size = next(
-            (n for n in range(_LONGEST_HAN, 0, -1) if vocabulary.knows(fold(atom[at : at + n]))), 0
-        )
-        if size and at > begun:
-            yield start + begun, start + at, atom[begun:at]
-        if size:
-            yield start + at, start + min(at + size, len(atom)), atom[at : at + size]
-            begun = at + size
-        at += size or 1
-    if begun < len(atom):
-        yield start + begun, start + len(atom), atom[begun:]
-
-
 def stays(words: list[Word], at: int, text: str, style: Style) -> bool:
     """True if the word at index `at` may stay."""
     word = words[at]
@@ -95,7 +51,9 @@ def stays(words: list[Word], at: int, text: str, style: Style) -> bool:
     if len(word.folded) == 1 and word.folded.isascii():
         return not (word.text.isupper() and _beside_name(words, at, text))
     if not _known(word) or _only_formed_name(word, style):
-        return _acronym(word) and not _titled(words, at, text)
+        return (
+            _acronym(word) and not _titled(words, at, text) and not people.dotted(words, at, text)
+        )
     return not _is_name(words, at, text, style)
 
 
@@ -158,7 +116,11 @@ def _is_name(words: list[Word], at: int, text: str, style: Style) -> bool:
     capital = word.text[0].isupper() or style.quiet
     if capital and _titled(words, at, text):
         return not (style.loud and vocabulary.certain(word.folded))
-    if not capital or _medical(words, at):
+    if _medical(words, at):
+        return False
+    if people.shown(words, at, text, style.loud):
+        return True
+    if not capital:
         return False
     if not _common(word.folded):
         return word.folded in vocabulary.rare() and _is_rare_name(words, at, text, style)
