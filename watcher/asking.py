@@ -47,6 +47,8 @@ class Asking:
             return dataclasses.asdict(await self._vitals.condition())
         if verb == "metrics":
             return {"text": (await self._vitals.exposition()).decode()}
+        if verb == "device-rule":
+            return await self._note_rule(request, Person(who, self._audit))
         if verb not in operations.VERBS:
             raise NotPossibleError("unknown request")
         now, there = time.time(), await self._original_there(id_)
@@ -59,6 +61,13 @@ class Asking:
         if verb == "retry":
             self._dispatchers.resume(answer["customer"])
         return answer
+
+    async def _note_rule(self, request: Request, person: Person) -> Answer:
+        facts = {name: request.get(name, "") for name in ("device", "rule")}
+        customer, now = request.get("customer", ""), time.time()
+        return await self._writer.run(
+            lambda ledger: operations.note_rule(ledger, person, customer, facts, now)
+        )
 
     async def _original_there(self, id_: str) -> bool:
         row = await self._writer.run(lambda ledger: queries.find(ledger.connection, id_))

@@ -160,7 +160,7 @@ class ImageFields:
 
 @dataclass(frozen=True, slots=True)
 class PixelReport:
-    """Why the pixels of an Instance got their verdict; technical values only, no text that was read.
+    """Why the pixels of an Instance got their verdict; technical values only, no text of theirs.
 
     `suspect` names the attribute for which they were looked at more closely, or is "". `scores`
     says of each box how sure the reader was, 1 for a device rule's. `readings` counts pictures

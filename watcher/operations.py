@@ -70,6 +70,15 @@ def act(
     return {"id": row.id, "customer": row.customer, "state": state.value}
 
 
+def note_rule(
+    ledger: Ledger, person: Person, customer: str, facts: Mapping[str, str], now: float
+) -> Answer:
+    """Tell the audit that a person approved a device rule: the device's key, the recipe's name."""
+    entry = Entry(Deed.DEVICE_RULE, customer=customer, actor=person.name, facts=dict(facts))
+    person.audit.append(ledger.connection, entry, now)
+    return {"noted": True}
+
+
 def _release(ledger: Ledger, spool: Spool, row: Row, original_there: bool, now: float) -> State:
     """Quarantined to queued: try again, from the drop folder or else from quarantine."""
     if row.state is not State.QUARANTINED:

@@ -20,6 +20,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "explain": ("watcher.cli.explain:explain", "Say what is done to one file, and by which rule."),
     "quarantine": ("watcher.cli.quarantine:quarantine", "List, show, release or reject."),
     "retry": ("watcher.cli.quarantine:retry", "Try an instance at once."),
+    "devices": ("watcher.cli.devices:devices", "List scanners without a rule; approve rules."),
     "audit": ("watcher.cli.audit:audit", "Prove or export the record of what left."),
     "ledger": ("watcher.cli.ledger:ledger", "Back the ledger up, or take it a version back."),
     "scrub": ("watcher.cli.scrub:scrub", "Scrub files or folders, without an upload."),

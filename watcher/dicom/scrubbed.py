@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -62,4 +62,4 @@ class Scrubbed:
     study: StudyFields
     sop_class_uid: str
     sop_instance_uid: str
-    pixels: PixelReport = PixelReport()
+    pixels: PixelReport = field(default_factory=PixelReport)

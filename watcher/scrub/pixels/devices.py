@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,6 +28,16 @@ class Device:
     modality: str
     rows: int
     columns: int
+
+    @property
+    def key(self) -> str:
+        """Eight hexadecimal digits to name it by."""
+        return hashlib.sha256(repr(self.row).encode()).hexdigest()[:8]
+
+    @property
+    def row(self) -> tuple[str, str, str, int, int]:
+        """As the ledger keeps it."""
+        return (self.manufacturer, self.model, self.modality, self.rows, self.columns)
 
     @classmethod
     def of(cls, dataset: Dataset, rows: int, columns: int) -> Device:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from watcher.scrub.pixels.marks import Markers, OwnWords
 from watcher.scrub.pixels.planes import Planes
 from watcher.scrub.pixels.reading import Budget, Picture, PictureReader, Text, paint
 from watcher.scrub.pixels.recipe import Rule, read_rules
-from watcher.scrub.pixels.regions import apply_rules, as_rectangles
+from watcher.scrub.pixels.regions import Rectangle, apply_rules, as_rectangles
 
 HERE = Path(__file__).parent
 
@@ -41,7 +41,7 @@ class PixelVerdict:
     verdict: str
     boxes: tuple[Box, ...]
     clear_high_bits: bool
-    report: PixelReport = PixelReport()
+    report: PixelReport = field(default_factory=PixelReport)
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,14 @@ class PixelJudge:
         except (cv2.error, *LIBRARY_ERRORS):
             raise RefusedError(Reason.BURNED_IN, "the reader failed") from None
 
+    def sketch(self, part: Part10, frames: Frames) -> list[Rectangle]:
+        """Where the first frame seems to show text, whether or not it can be hidden; for a draft.
+
+        Raises RefusedError as `judge` does.
+        """
+        planes = Planes(part.dataset, frames).of(frames.frame(0))
+        return self.reader.seen(planes)
+
     def _judge(self, dataset: Dataset, frames: Frames, words: OwnWords) -> PixelVerdict:
         regions = apply_rules(self.rules, dataset, frames.rows, frames.columns)
         suspect = why_suspect(dataset)
@@ -91,7 +99,7 @@ class PixelJudge:
                 suspect=suspect,
                 scores=tuple(round(text.score, 3) for text in [*ruled, *cine.found]),
                 readings=budget.spent,
-                device=astuple(Device.of(dataset, frames.rows, frames.columns)),
+                device=Device.of(dataset, frames.rows, frames.columns).row,
                 ruled=regions.known_device,
             ),
         )

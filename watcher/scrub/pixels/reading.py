@@ -114,6 +114,10 @@ class PictureReader:
             paint(planes + faint, fresh, fill)
         raise RefusedError(Reason.BURNED_IN, "text left after redaction")
 
+    def seen(self, planes: list[Plane]) -> list[Rectangle]:
+        """Boxes of all that looks like text, read or not."""
+        return [find.box for plane in planes for find in self._textness.find(plane, LOOK, EDGE)]
+
     def _look(self, planes: list[Plane], words: OwnWords) -> Iterator[Text]:
         """The gate and the first reader: what the textness map shows, fine scales first."""
         for plane in planes:

@@ -73,10 +73,30 @@ def read_rules(path: Path, *, strict: bool) -> tuple[Rule, ...]:
     be there, and it must hold a rule. deid's bundled recipe misspells three keywords and carries a
     header section, so it is read without.
     """
+    return _rules(_text(path), path, strict)
+
+
+def extended(path: Path | None, rule: str) -> str:
+    """The text of a site's recipe with one more rule; a new recipe when there is none.
+
+    Raises ConfigError when the whole would not be read.
+    """
+    text = (
+        _text(path) if path is not None and path.exists() else "FORMAT dicom\n\n%filter graylist\n"
+    )
+    whole = f"{text.rstrip()}\n\n{rule.strip()}\n"
+    _rules(whole, path or Path("the rule"), strict=True)
+    return whole
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"pixel recipe {path} cannot be read") from None
+
+
+def _rules(text: str, path: Path, strict: bool) -> tuple[Rule, ...]:
     reader = _Reader(strict)
     for number, line in enumerate(text.splitlines(), 1):
         try:
