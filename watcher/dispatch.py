@@ -43,6 +43,7 @@ class Dispatch:
         writer: Writer,
         log: Log,
         on_delivered: Callable[[], None],
+        on_queued: Callable[[], None],
     ) -> None:
         self._customer = customer
         self._options = options
@@ -52,6 +53,7 @@ class Dispatch:
         self._writer = writer
         self._log = log
         self._on_delivered = on_delivered
+        self._on_queued = on_queued
         self._opened = hours.windows(options.hours)
         self._bell = Bell()
         self._breaker = Breaker()
@@ -182,7 +184,8 @@ class Dispatch:
         now = time.time()
         for row in rows:
             move = loading.after_send(row, answer, load.attempts, self._options, now)
-            await insist(self._pipeline.settle, row, move)
+            if await insist(self._pipeline.settle, row, move) is State.QUEUED:
+                self._on_queued()
         self._tell(answer, len(rows))
 
     async def _mind(self, result: Result) -> None:

@@ -32,6 +32,7 @@ class Dispatchers:
         writer: Writer,
         log: Log,
         on_delivered: Callable[[], None],
+        on_queued: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._backend = backend
@@ -40,6 +41,7 @@ class Dispatchers:
         self._writer = writer
         self._log = log
         self._on_delivered = on_delivered
+        self._on_queued = on_queued
         self._dispatches: dict[str, Dispatch] = {}
         self._destinations: dict[str, Destination] = {}
         self._new = Bell()
@@ -97,6 +99,7 @@ class Dispatchers:
             self._writer,
             self._log,
             self._on_delivered,
+            self._on_queued,
         )
 
     def _compare_contracts(self) -> None:

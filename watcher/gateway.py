@@ -149,6 +149,7 @@ class Gateway:
                 self._writer,
                 self._log,
                 self._tending.ring,
+                self._room,
             )
         )
         self._preparing = Preparing(
@@ -235,6 +236,7 @@ class Gateway:
             self._tending.ring()
 
     def _room(self) -> None:
+        """There is room on the disk again, or something is queued anew."""
         self._preparing.ring()
 
     # -- run ---------------------------------------------------------------------------------

@@ -106,6 +106,9 @@ class _Steps:
 
 def _prepare(job: Job) -> Prepared:
     clear(job)
+    # Not synced: a crash of this process leaves it behind, a power cut is not the file's fault.
+    begun = job.out / f"{job.id}.begun"
+    begun.touch(0o600)
     steps = _Steps()
     descriptor = opening.open_source(job.root, job.path, job.device)
     try:
@@ -118,6 +121,7 @@ def _prepare(job: Job) -> Prepared:
             raise DeferredError(Reason.CHANGED)
     finally:
         os.close(descriptor)
+    begun.unlink(missing_ok=True)
     return replace(prepared, steps_ms=steps.ms)
 
 

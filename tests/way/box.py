@@ -106,6 +106,10 @@ class Box:
         """What still lies in the drop folder."""
         return sorted(path for path in self.drop.rglob("*") if path.is_file())
 
+    def archived(self) -> list[Path]:
+        """The originals in the archive."""
+        return sorted(path for path in (self.state / "archive").rglob("*.dcm") if path.is_file())
+
     def log(self) -> list[dict[str, Any]]:
         """The lines of the log."""
         text = (self.state / "log" / "watcher.jsonl").read_text(encoding="utf-8")

@@ -88,6 +88,7 @@ async def test_an_outage_with_a_backlog(images: int, outage: float, tmp_path: Pa
                 writer,
                 log,
                 lambda: None,
+                lambda: None,
             )
             running = asyncio.create_task(dispatch.run())
             grown = await _growth(outage)

@@ -86,8 +86,19 @@ class Ledger:
 
     # -- work --------------------------------------------------------------------------------
 
-    def release_claims(self) -> int:
-        """At start: nobody works on anything. Returns how many claims a dead process had left."""
+    def release_claims(self, begun: frozenset[str] = frozenset()) -> int:
+        """At start: nobody works on anything. Returns how many claims a dead process had left.
+
+        An attempt to prepare counts only for those that a worker had `begun`: the others lay in
+        the queue and did not bring the process down.
+        """
+        queued = self._db.execute(
+            "SELECT id FROM instances WHERE claimed = 1 AND state = 'queued'"
+        ).fetchall()
+        innocent = [(id_,) for (id_,) in queued if id_ not in begun]
+        self._db.executemany(
+            "UPDATE instances SET attempts = max(0, attempts - 1) WHERE id = ?", innocent
+        )
         return self._db.execute("UPDATE instances SET claimed = 0 WHERE claimed = 1").rowcount
 
     def claim(self, state: State, customer: str, limit: int, now: float) -> list[Row]:

@@ -30,16 +30,18 @@ class Spool:
     state: Path
 
     def prepare(self) -> None:
-        """Make the folders, mode 0700."""
-        for folder in (
-            self.state,
-            self.outbox,
-            self.quarantine,
-            self.archive,
-            self.state / "log",
-            self.state / "keys",
-        ):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make the folders, mode 0700, durably: what is synced into a folder must find it again.
+
+        A folder that an earlier process made and did not live to sync is synced here.
+        """
+        for folder in (self.outbox, self.quarantine, self.archive):
+            make_folder(folder)
+        for folder in (self.state / "log", self.state / "keys"):
+            make_folder(folder)
+        for folder in (self.state.parent, self.state, self.quarantine, self.archive):
+            sync_folder(folder)
+        for folder in (*self.quarantine.iterdir(), *self.archive.iterdir()):
+            sync_folder(folder)
 
     @property
     def outbox(self) -> Path:
@@ -62,12 +64,16 @@ class Spool:
 
     def outbox_of(self, customer: str) -> Path:
         """The outbox of one customer; made when missing."""
-        return _made(self.outbox / customer)
+        return make_folder(self.outbox / customer)
 
     def clear_outbox(self, customer: str, id_: str) -> None:
         """Remove everything prepared for one id."""
         for path in (self.outbox / customer).glob(f"{id_}.*"):
             path.unlink(missing_ok=True)
+
+    def begun(self) -> frozenset[str]:
+        """The ids that a worker was at work on when its process died."""
+        return frozenset(path.stem for path in self.outbox.glob("*/*.begun"))
 
     def sweep_outbox(self, wanted: frozenset[str]) -> int:
         """Remove what no wanted id owns: left by a worker that died. Returns how many files."""
@@ -86,7 +92,7 @@ class Spool:
         `record` must have a "reason". The drop folder's copy stays where it is.
         Raises DeferredError(DISK_FULL).
         """
-        folder = _made(self.quarantine / customer / record["reason"])
+        folder = make_folder(self.quarantine / customer / record["reason"])
         with _room():
             copy(source, folder / f"{id_}.dcm")
             self._note(folder, id_, record)
@@ -96,7 +102,7 @@ class Spool:
         held = self.quarantined(customer, id_)
         if held is None:
             raise ExcludedError(Reason.VANISHED, "quarantine")
-        folder = _made(self.quarantine / customer / record["reason"])
+        folder = make_folder(self.quarantine / customer / record["reason"])
         with _room():
             os.replace(held, folder / f"{id_}.dcm")
             self._note(folder, id_, record)
@@ -126,11 +132,15 @@ class Spool:
     def archived(self, customer: str, id_: str, now: float) -> Path:
         """Where an original of this id is archived at `now` (UTC day)."""
         day = time.strftime("%Y-%m-%d", time.gmtime(now))
-        return _made(self.archive / customer / day) / f"{id_}.dcm"
+        return make_folder(self.archive / customer / day) / f"{id_}.dcm"
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+def make_folder(folder: Path) -> Path:
+    """Make a folder and those above it, mode 0700; durable before this returns."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(folder.parent)
     return folder
 
 

@@ -1,0 +1,96 @@
+"""Starts gateways quickly: a process that has loaded everything once and forks for each start.
+
+Usage: python -m tests.way.nursery; a line with a settings file starts one, its pid and then its
+exit status are answered. The fork server of the workers is shared and stays warm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from multiprocessing import forkserver
+from pathlib import Path
+from typing import Any, Self
+
+from tests.way.box import ENVIRONMENT
+from watcher import workers
+from watcher.cli import run as _loaded  # noqa: F401 - before the first fork
+from watcher.cli import watcher
+
+
+def main() -> None:
+    """Serve starts until the input ends."""
+    server: Any = forkserver
+    context = workers._context()
+    context.set_forkserver_preload(["tests.way.warm"])
+    server.ensure_running()
+    # A forked gateway is no parent of the fork server and may not ask whether it still runs.
+    server._forkserver.ensure_running = lambda: None
+    for line in sys.stdin:
+        settings, said, *more = line.rstrip("\n").split("\t")
+        pid = os.fork()
+        if pid == 0:
+            _gateway(settings, said, more)
+        print(pid, flush=True)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _gateway(settings: str, said: str, more: list[str]) -> None:
+    output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    try:
+        watcher(["run", "--settings", settings, *more], standalone_mode=True)
+    except SystemExit as end:
+        sys.stdout.flush()
+        os._exit(end.code if isinstance(end.code, int) else 1)
+    finally:
+        sys.stderr.flush()
+        os._exit(1)
+
+
+class Nursery:
+    """The process above, as an async context manager."""
+
+    def __init__(self, **environment: str) -> None:
+        self._environment = {**ENVIRONMENT, **environment}
+        self._process: asyncio.subprocess.Process
+
+    async def __aenter__(self) -> Self:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.way.nursery",
+            env=self._environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        await self._process.wait()
+
+    async def start(self, settings: Path, said: Path, *arguments: str) -> int:
+        """Start a gateway; returns its process id. `ended` must be awaited before the next."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(
+            "\t".join((str(settings), str(said), *arguments)).encode() + b"\n"
+        )
+        return await self._number()
+
+    async def ended(self, within: float = 120.0) -> int:
+        """Wait for its end; returns the exit code, negative for a signal."""
+        async with asyncio.timeout(within):
+            return await self._number()
+
+    async def _number(self) -> int:
+        assert self._process.stdout is not None
+        return int(await self._process.stdout.readline())
+
+
+if __name__ == "__main__":
+    main()
