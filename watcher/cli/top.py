@@ -161,7 +161,8 @@ def _head(seen: Overview, gateway: dict[str, str]) -> Text:
 def _table(seen: Overview, *, wide: bool) -> Table:
     # 80 columns hold the narrow one, with a million files of a customer.
     table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0))
-    table.add_column("customer", overflow="ellipsis", no_wrap=True, min_width=8, max_width=24)
+    room = 24 if wide else 14
+    table.add_column("customer", overflow="ellipsis", no_wrap=True, max_width=room)
     more = ("seen", "dupl.", "excl.") if wide else ()
     numbers = ("queued", "staged", "sent", "quar.", *more, "oldest", "/min", "p50", "p95")
     for name in numbers:
@@ -214,7 +215,7 @@ def _progress(seen: Overview, backlog: Backlog, width: int) -> list[RenderableTy
     left = "no end in sight" if seen.to_go is None else f"{age(seen.to_go)} to go"
     line = Table.grid(padding=(0, 1))
     total = done + seen.pending
-    bar = ProgressBar(total=total, completed=done, width=max(10, min(40, width - 46)))
+    bar = ProgressBar(total=total, completed=done, width=max(10, min(40, width - 56)))
     line.add_row(bar, f"{seen.pending} left of {total}, {seen.rate:.1f}/s, {left}")
     return [line, Text()]
 
