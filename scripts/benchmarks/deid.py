@@ -75,6 +75,7 @@ def _table(scores: dict[str, deid_score.Score]) -> None:
     row("---", ["---"] * len(scores))
     row("files / refused / missing", [f"{s.files} / {s.refused} / {s.missing}" for s in every])
     row("**score, %**", [f"{s.rate():.2f}" for s in every])
+    row("score, refused = failed, %", [f"{s.strict():.2f}" for s in every])
     row("**leaked tokens**", [f"{s.leaks} of {s.tokens}" for s in every])
     row("retained, %", [f"{s.rate(deid_score.RETAINING):.2f}" for s in every])
     for action in deid_score.ACTIONS:

@@ -59,6 +59,7 @@ _TYPE2 = [
     "PixelData",
 ]
 _LARGEST = 3 << 20
+_PATIENTS = len(SCRIPTS) + 1
 _PLAIN = {"CT", "MR", "PT", "NM", "CR", "DX"}
 _OWN_CHARSETS = {"", "ISO_IR 6", "ISO_IR 100", "ISO_IR 192"}
 
@@ -128,12 +129,13 @@ def _decodable(path: Path) -> Dataset | None:
 def plant(seed: str, out: Path, limit: int) -> list[Planted]:
     """Write the planted files to `out` and return their keys."""
     inventor = Inventor(seed)
-    patients = [_patient(inventor, i) for i in range(6)]
+    patients = [_patient(inventor, i) for i in range(_PATIENTS)]
     found = []
     for number, dataset in enumerate(sources(limit)):
-        planted = Planted(out / f"{number:04d}.dcm", patients[number % 6].number)
+        who = patients[number % _PATIENTS]
+        planted = Planted(out / f"{number:04d} {who.family}.dcm", who.number)
         try:
-            _Planter(dataset, planted, inventor).all(patients[number % 6], number)
+            _Planter(dataset, planted, inventor).all(who, number)
             dataset.save_as(planted.path, enforce_file_format=True)
             pydicom.dcmread(planted.path)
         except (ValueError, TypeError, KeyError, AttributeError, OSError):
@@ -214,10 +216,10 @@ class _Planter:
                 self._check("text retained", keyword, str(self._ds[keyword].value))
 
     def _identity(self, who: _Patient, number: int) -> None:
-        ds, (study, date) = self._ds, who.studies[number // 6 % 2]
+        ds, (study, date) = self._ds, who.studies[number // _PATIENTS % 2]
         if who.charset:
             ds.SpecificCharacterSet = who.charset
-        native = f"={who.native}" if who.charset == "GB18030" else f"^{who.native}"
+        native = f"^{who.native}" if who.charset.startswith("ISO_IR") else f"={who.native}"
         ds.PatientName = f"{who.family}^{who.given}" + (native if who.charset else "")
         names = [(who.family, "word"), (who.given, "word")]
         self._gone("PatientName", names + ([(who.native, "word")] if who.native else []))
@@ -225,6 +227,8 @@ class _Planter:
         self._gone("PatientID", [(who.number, "word")])
         self._check("patient id consistent", "PatientID", who.number)
         self._gone("PatientBirthDate", [(who.born, "day")])
+        ds.AcquisitionNumber = who.number[1:]  # IS: the number without its letter
+        self._gone("AcquisitionNumber", [(who.number[1:], "word")])
         ds.PatientSex, ds.PatientAge, ds.StudyTime = "F", "054Y", "093015"
         for keyword in ("PatientSex", "PatientAge"):
             self._check("text retained", keyword, str(ds[keyword].value))
@@ -243,6 +247,7 @@ class _Planter:
 
     def _text(self, path: str, template: str, kept: str, who: _Patient) -> None:
         own = {"own_family": who.family, "own_given": who.given, "own_id": who.number}
+        own["own_account"] = (who.given[0] + who.family).lower()
         tokens: list[tuple[str, str]] = []
 
         def fill(slot: re.Match[str]) -> str:
@@ -276,6 +281,14 @@ class _Planter:
                 element, vr, text.encode() + b" " * (len(text) % 2) if vr == "UN" else text
             )
             self._gone(f"0099,INVENTED BY BENCH,{element:02x}", tokens)
+        owner, inner, known = (self._inventor.word() for _ in range(3))
+        self._ds.private_block(0x0097, f"{owner} RIS", create=True).add_new(1, "LO", "on")
+        item = Dataset()
+        item.PatientName = inner
+        item.add(DataElement(0x00081048, "UN", known.encode() + b" " * (len(known) % 2)))
+        block.add_new(5, "SQ", Sequence([item]))
+        self._ds.PurposeOfReferenceCodeSequence = Sequence([item])
+        self._planted.tokens += [(token, "word") for token in (owner, inner, known)]
         for group, creator, element, vr, value in SAFE_PRIVATE:
             self._ds.private_block(group, creator, create=True).add_new(element, vr, value)
             self._check("text retained", f"{group:04x},{creator},{element:02x}", str(value))
@@ -284,9 +297,13 @@ class _Planter:
         """Preamble, group 0002, an overlay's bits, an icon, an unknown attribute, the padding."""
         ds, meta = self._ds, self._ds.file_meta
         assert isinstance(meta, FileMetaDataset)
-        (host, pad, bits, icon, odd, title) = (self._inventor.word() for _ in range(6))
+        words = [self._inventor.word() for _ in range(8)]
+        host, pad, bits, icon, odd, title, curve, extra = words
         ds.preamble = b"HOST " + host.encode().ljust(123, b"\0")
         meta.SourceApplicationEntityTitle = title[:16]
+        meta.PrivateInformationCreatorUID = UID("1.2.826.0.1.3680043.99.1")
+        meta.PrivateInformation = extra.encode() + b"\0" * (len(extra) % 2)
+        ds.add_new(0x50003000, "OW", curve.encode().ljust(32, b"\0"))
         ds.add_new(0x60000010, "US", 16)
         ds.add_new(0x60000011, "US", 16)
         ds.add_new(0x60000100, "US", 1)
@@ -301,7 +318,7 @@ class _Planter:
         ds.IconImageSequence = Sequence([image])
         ds.add(DataElement(0x00187FFE, "LO", odd))
         ds.add_new(0xFFFCFFFC, "OB", pad.encode() + b"\0" * (len(pad) % 2))
-        self._planted.tokens += [(t, "word") for t in (host, pad, bits, icon, odd, title[:16])]
+        self._planted.tokens += [(word[:16], "word") for word in words]
 
     def _pixels(self, number: int) -> None:
         """Burn the patient's name into generated pictures; the others must come out untouched."""

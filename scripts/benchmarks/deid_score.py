@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import contextlib
+import functools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,17 +22,25 @@ ACTIONS = (
     *("uid changed", "uid consistent", "patient id consistent", "pixels hidden", "pixels retained"),
 )
 RETAINING = ("tag retained", "text not null", "text retained", "pixels retained")
-_CODECS = ("utf-8", "latin-1", "iso8859-2", "iso8859-5", "gb18030", "utf-16-le", "utf-16-be")
+_CODECS = (
+    *("utf-8", "latin-1", "iso8859-2", "iso8859-5", "gb18030", "utf-16-le", "utf-16-be"),
+    *("iso2022_jp", "iso2022_kr", "euc_jp", "euc_kr", "shift_jis"),
+)
+_ESCAPES = re.compile(rb"\x1b\$[()]?[A-Z]|\x1b\([BJ]|[\x0e\x0f]")
 _PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 
 
 @dataclass
 class Score:
-    """Passed and required checks by action, leaked tokens, and what was refused or is missing."""
+    """Passed and required checks by action, leaked tokens, and what was refused or is missing.
+
+    `withheld` are the checks of refused files, which are in no action's count.
+    """
 
     files: int = 0
     refused: int = 0
     missing: int = 0
+    withheld: int = 0
     leaks: int = 0
     tokens: int = 0
     actions: dict[str, list[int]] = field(default_factory=lambda: {a: [0, 0] for a in ACTIONS})
@@ -40,6 +50,11 @@ class Score:
         """Passed checks in percent of those required."""
         passed, total = (sum(self.actions[a][i] for a in actions) for i in (0, 1))
         return 100 * passed / max(total, 1)
+
+    def strict(self) -> float:
+        """The same with every check of a refused file counted as failed."""
+        passed, total = (sum(counts[i] for counts in self.actions.values()) for i in (0, 1))
+        return 100 * passed / max(total + self.withheld, 1)
 
 
 def score(key: list[Planted], outputs: dict[str, Path | None]) -> Score:
@@ -52,11 +67,12 @@ def score(key: list[Planted], outputs: dict[str, Path | None]) -> Score:
             refused = planted.path.name in outputs
             result.refused += refused
             result.missing += not refused
+            result.withheld += len(planted.checks) if refused else 0
             for check in planted.checks if not refused else ():
                 _count(result, planted, check, False)
             continue
         dataset: Dataset = pydicom.dcmread(output, force=True)
-        hay = searchable(output.read_bytes(), dataset)
+        hay = searchable(output.read_bytes(), dataset) + beside(output)
         delivered.append((planted, dataset, hay))
         result.tokens += len(planted.tokens)
         result.leaks += sum(leaks(token, kind, hay) for token, kind in planted.tokens)
@@ -83,23 +99,50 @@ def searchable(data: bytes, dataset: Dataset) -> bytes:
     return data.lower()
 
 
+def beside(output: Path) -> bytes:
+    """What leaves with a file: its name, the PNG's chunks without pixels, the body without them."""
+    found = [output.name.encode()]
+    for path in output.parent.glob(f"{output.stem}*"):
+        found.append(path.name.encode())
+        if path.suffix == ".png":
+            found += _chunks(path.read_bytes())
+        if path.suffix == ".json":
+            found.append(re.sub(rb'"data": ?"[^"]*"', b"", path.read_bytes()))
+    return b"\0".join(found).lower()
+
+
+def _chunks(png: bytes) -> list[bytes]:
+    found, at = [], 8
+    while at + 8 <= len(png):
+        size = int.from_bytes(png[at : at + 4])
+        if png[at + 4 : at + 8] != b"IDAT":
+            found.append(png[at + 4 : at + 8 + size])
+        at += 12 + size
+    return [*found, png[at:]]
+
+
 def leaks(token: str, kind: str, hay: bytes) -> bool:
     """True if the token stands in the bytes, in any spelling and character set."""
+    if kind != "uid":
+        return any(raw in hay for raw in _spellings(token, kind))
+    return re.search(re.escape(token.encode()) + rb"(?![0-9.][^\0])", hay) is not None
+
+
+@functools.lru_cache(maxsize=65536)
+def _spellings(token: str, kind: str) -> frozenset[bytes]:
+    """The bytes of a token in every spelling and character set, lowered."""
     forms = {token}
     if kind == "day":
         forms = spelled(token)
     if kind == "number":
         forms |= {re.sub(r"\D", "", token), token.replace("-", " "), token.replace("-", ".")}
+    found = set()
     for form in forms:
         for codec in _CODECS:
-            try:
-                raw = form.lower().encode(codec)
-            except UnicodeError:
-                continue
-            end = rb"(?![0-9.][^\0])" if kind == "uid" else b""
-            if len(raw) > 3 and re.search(re.escape(raw) + end, hay):
-                return True
-    return False
+            with contextlib.suppress(UnicodeError):
+                raw = form.encode(codec)
+                found.add(max(_ESCAPES.split(raw), key=len).lower())
+    return frozenset(raw for raw in found if len(raw) > 3)
 
 
 def _element(dataset: Dataset, path: str) -> Any:

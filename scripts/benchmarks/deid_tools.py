@@ -42,8 +42,8 @@ def stock(name: str, planted: list[Path], out: Path) -> dict[str, Path | None]:
     """One of `STOCK` over the files; a file on which it raises is missing."""
     outputs: dict[str, Path | None] = {}
     logging.disable(logging.CRITICAL)
-    for path in planted:
-        target = out / path.name
+    for number, path in enumerate(planted):
+        target = out / f"{number:04d}.dcm"  # not the planted name, which holds a patient's
         quiet = io.StringIO()
         with warnings.catch_warnings(), contextlib.redirect_stdout(quiet):
             warnings.simplefilter("ignore")
@@ -65,6 +65,17 @@ def installed() -> list[str]:
 
 def _nothing(path: Path, target: Path) -> None:
     shutil.copyfile(path, target)
+
+
+def _everything(path: Path, target: Path) -> None:
+    """All that could be deleted is: the other end of what the key must tell apart."""
+    dataset = pydicom.dcmread(path)
+    kept = pydicom.Dataset()
+    kept.file_meta, kept.SOPClassUID = dataset.file_meta, dataset.SOPClassUID
+    kept.SOPInstanceUID = pydicom.uid.generate_uid()
+    kept.file_meta.MediaStorageSOPInstanceUID = kept.SOPInstanceUID
+    kept.file_meta.SourceApplicationEntityTitle = ""
+    kept.save_as(target, enforce_file_format=True)
 
 
 def _deid_header(path: Path, target: Path) -> None:
@@ -109,6 +120,7 @@ def _dicom_anonymizer(path: Path, target: Path) -> None:
 _ANONYMIZER: list[Any] = []
 STOCK: dict[str, Tool] = {
     "nothing": _nothing,
+    "delete all": _everything,
     "deid DicomCleaner": _deid_cleaner,
     "deid header": _deid_header,
     "deid DicomParser": _deid_parser,

@@ -55,6 +55,8 @@ SCRIPTS = {
     "ISO_IR 192": "łśżąęčřšžğıőűță",
     "ISO_IR 144": "абвгдежзиклмнопрстуфхцчшщэюя",
     "GB18030": "王李张刘陈杨黄赵吴周徐孙马朱胡郭",
+    "\\ISO 2022 IR 87": "山田中村小林佐藤鈴木高橋渡辺伊吉加",
+    "\\ISO 2022 IR 149": "김이박최정강조윤장임한오서신권황",
 }
 
 # keyword or path, sentence, words that must survive in it
@@ -80,6 +82,8 @@ TEXTS = (
         "54 yo male with cough x 3 days, r/o pneumonia. Ref Dr. {name}.",
         "54 yo male with cough x 3 days, r/o pneumonia.",
     ),
+    ("PatientComments", "Booked by {own_account}, anxious", "Booked by anxious"),
+    ("ImageComments", "{own_given} {own_family} could not hold still", "could not hold still"),
     (
         "AdditionalPatientHistory",
         "Wilson disease, cirrhosis; {own_given} {own_family} seen {day}",
@@ -101,6 +105,11 @@ TEXTS = (
     ("VisitComments", "Admitted {day} under {name}, bed 12B", "Admitted under bed"),
     ("RequestAttributesSequence/RequestedProcedureDescription", "MRI LIVER {name}", "MRI LIVER"),
     ("AnatomicRegionSequence/CodeMeaning", "Chest of {name}", "Chest of"),
+    (
+        "ContentSequence/ContentSequence/ContentSequence/ContentSequence/ContentSequence/TextValue",
+        "Small pleural effusion. Called to {name} at {phone}.",
+        "Small pleural effusion. Called to at",
+    ),
     (
         "ContentSequence/TextValue",
         "No acute hemorrhage or midline shift. Reported by {name}, MD on {day}.",
@@ -132,6 +141,7 @@ PLACES = tuple(
         "url": "RetrieveURI",
         "word": "60000022 60004000 50002500 DigitalSignaturesSequence/CertificateOfSigner"
         " RequestingPhysicianIdentificationSequence/PersonIdentificationCodeSequence/CodeMeaning",
+        "code": "AcquisitionTerminationCondition AnatomicRegionSequence/FrameLaterality",
         "uid": "RequestAttributesSequence/StudyInstanceUID"
         " AnatomicRegionSequence/PurposeOfReferenceCodeSequence/ReferencedSOPInstanceUID",
     }.items()
@@ -184,7 +194,7 @@ class Inventor:
 
     def script(self, charset: str) -> str:
         """A name in another script, long enough to be unique."""
-        letters, count = SCRIPTS[charset], 4 if charset == "GB18030" else 9
+        letters, count = SCRIPTS[charset], 9 if charset.startswith("ISO_IR") else 4
         return self.once(lambda: "".join(self.random.choice(letters) for _ in range(count)))
 
     def day(self) -> dt.date:
@@ -205,6 +215,9 @@ class Inventor:
         if kind in ("name", "word", "house"):
             token = word()
             return {"house": f"Klinik {token}"}.get(kind, token), [(token, "word")]
+        if kind == "code":
+            token = word().upper()[:16]
+            return token, [(token, "word")]
         if kind == "pn":
             family, given = word(), word()
             return f"{family}^{given}", [(family, "word"), (given, "word")]

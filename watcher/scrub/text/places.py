@@ -14,6 +14,8 @@ _STREET = (
     r"street|avenue|ave|road|rd|lane|drive|boulevard|blvd|bvd|terrace|highway|hwy|parkway|pkwy"
     r"|crescent|mews|alley"
 )
+# A dot behind a whole word ends the sentence, behind one that is cut short it may not.
+_STREET_END = r"(?:(?<=ave)\.|(?<=rd)\.|(?<=blvd)\.|(?<=bvd)\.|(?<=[hkp]wy)\.)?"
 # These are clinical words and abbreviations too ("4 phase liver CT"): other words must be none.
 _WEAK_STREET = (
     r"st|str|ln|dr|court|ct|place|pl|square|sq|way|circle|cir|close|cres|gardens|grove|row|walk"
@@ -25,7 +27,7 @@ _TOWN = (
 )
 _NUMBER = r"(?<![\w.])\d{1,5}[a-z]?(?:[-/]\d{1,4})?,?\s+(?:(?:[nsew]|north|south|east|west)\.?\s+)?"
 _UNIT = r"(?:,?\s*(?:apt|suite|unit|flat|room|floor|#)\.?\s*\w+)?"
-_NUMBERED_STREET = rf"{_NUMBER}(?:[\w'’-]+\.?\s+){{1,3}}(?:{_STREET})\b\.?{_UNIT}{_TOWN}"
+_NUMBERED_STREET = rf"{_NUMBER}(?:[\w'’-]+\.?\s+){{1,3}}(?:{_STREET})\b{_STREET_END}{_UNIT}{_TOWN}"
 _WEAK_NUMBERED_STREET = (
     rf"{_NUMBER}(?P<street>(?:{_CAP}\s+){{1,3}})(?:{_WEAK_STREET})\b\.?{_UNIT}{_TOWN}"
 )
