@@ -58,7 +58,9 @@ class Dispatch:
         self._bell = Bell()
         self._breaker = Breaker()
         self._planned: deque[Load] = deque()
-        self._look_again: float | None = None
+        self._news = True
+        self._held = False
+        self._look_again = 0.0
         self._under_way: dict[asyncio.Task[None], Load] = {}
         self._closing = False
 
@@ -69,12 +71,13 @@ class Dispatch:
 
     def ring(self) -> None:
         """Something may be due now."""
+        self._news = True
         self._bell.ring()
 
     def resume(self) -> None:
         """A person mended something: probe at once."""
         self._breaker = self._breaker.resumed()
-        self._bell.ring()
+        self.ring()
 
     async def finish(self) -> None:
         """Start no further request, and wait for the answers to those under way."""
@@ -90,7 +93,7 @@ class Dispatch:
         try:
             while True:
                 await self._fill()
-                await self._bell.wait(await self._pause())
+                await self._bell.wait(self._pause())
         finally:
             await cancel(set(self._under_way))
 
@@ -98,13 +101,17 @@ class Dispatch:
 
     def _room(self) -> int:
         now = time.time()
-        if self._closing or hours.closed_for(self._opened, _local(now)) > 0:
+        if self._closing or self._shut(now) > 0:
             return 0
         return self._breaker.room(now, self._options.concurrency) - len(self._under_way)
 
+    def _shut(self, now: float) -> float:
+        """Seconds until the hours open."""
+        return hours.closed_for(self._opened, _local(now)) if self._opened else 0.0
+
     async def _fill(self) -> None:
         while (room := self._room()) > 0:
-            if not self._planned:
+            if not self._planned and self._may_be_due():
                 await self._plan(room)
             if not self._planned:
                 return
@@ -117,41 +124,48 @@ class Dispatch:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         del self._under_way[task]
+        self._news |= self._held
         self._bell.ring()
         if not task.cancelled():
             task.result()
 
+    def _may_be_due(self) -> bool:
+        """Whether a look into the ledger can find more than the last one."""
+        return self._news or self._look_again <= time.monotonic()
+
     async def _plan(self, room: int) -> None:
         now = time.time()
+        self._news = False
         most = self._options.batch_images * room if self._breaker.closed else 1
         busy = frozenset(load.study for load in self._under_way.values())
 
         def claim(ledger: Ledger) -> loading.Plan:
-            rows = ledger.claim(State.STAGED, self._customer, most, now)
-            return loading.plan(ledger, rows, self._folder, self._options, busy, now)
+            return loading.plan(
+                ledger, self._customer, most, self._folder, self._options, busy, now
+            )
 
         plan = await insist(self._writer.run, claim)
         self._planned.extend(plan.loads)
-        self._look_again = plan.again
+        self._held = plan.held
+        wait = _IDLE if plan.again is None else min(_IDLE, plan.again - now)
+        self._look_again = time.monotonic() + wait
+        self._news |= bool(plan.loads)  # there may be more than were asked for
 
     async def _put_back(self) -> None:
         rows = [row for load in self._planned for row in load.rows]
         self._planned.clear()
         if rows:
+            self._news = True
             await insist(self._writer.run, lambda ledger: [ledger.unclaim(r.id) for r in rows])
 
-    async def _pause(self) -> float:
+    def _pause(self) -> float:
         now = time.time()
-        shut = hours.closed_for(self._opened, _local(now)) or self._breaker.wait(now)
+        shut = self._shut(now) or self._breaker.wait(now)
         if shut:
             return min(_IDLE, shut)
         if self._room() <= 0:
             return _IDLE
-        due = await self._writer.run(
-            lambda ledger: queries.next_due_of(ledger.connection, State.STAGED, self._customer)
-        )
-        times = [at for at in (due, self._look_again) if at is not None]
-        return min(_IDLE, max(0.005, min(times) - now)) if times else _IDLE
+        return min(_IDLE, max(0.005, self._look_again - time.monotonic()))
 
     # -- sending -----------------------------------------------------------------------------
 
@@ -182,6 +196,7 @@ class Dispatch:
         if result.batch is not load.batch and answer.verdict is not Verdict.QUARANTINE:
             await insist(self._assign, rows, result.batch)
         now = time.time()
+        self._news = True  # they fall due again at a time of their own
         for row in rows:
             move = loading.after_send(row, answer, load.attempts, self._options, now)
             if await insist(self._pipeline.settle, row, move) is State.QUEUED:

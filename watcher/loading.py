@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watcher.deliver import retry
@@ -40,27 +40,33 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What goes now; and when to look again for what was held back to travel together."""
+    """What goes now; and when to look again.
+
+    `held` says that images wait to travel with others of a Series that is being sent.
+    """
 
     loads: tuple[Load, ...]
     again: float | None
+    held: bool
 
 
 def plan(
     ledger: Ledger,
-    rows: Sequence[Row],
+    customer: str,
+    most: int,
     folder: Path,
     options: DeliverOptions,
     busy: frozenset[StudyFields],
     now: float,
 ) -> Plan:
-    """Turn freshly claimed rows into loads, inside the claim's own transaction.
+    """Turn up to `most` due rows into loads, and claim those that go.
 
     What was sent before goes again as the very batch it was sent in: only then does an earlier
     acceptance that we have not heard of meet the same key. What was tried before and is of no
-    batch was tried alone. Rows that must wait are given back.
+    batch was tried alone.
     """
-    alone = [row for row in rows if row.batch is None and (row.attempts > 1 or row.deferrals)]
+    rows = queries.due(ledger.connection, State.STAGED, customer, most, now)
+    alone = [row for row in rows if row.batch is None and (row.attempts or row.deferrals)]
     fresh = [row for row in rows if row.batch is None and row not in alone]
     bounds = Bounds(options.batch_images, options.batch_bytes)
     loads = [_load(Batch.of([_parcel(row, folder)], bounds), [row]) for row in alone]
@@ -79,23 +85,26 @@ def plan(
         busy,
     )
     loads += [_load(batch, fresh) for batch in ready]
-    going = {row.id for load in loads for row in load.rows}
-    for row in fresh:
-        if row.id not in going:
-            ledger.unclaim(row.id)
-    return Plan(tuple(loads), later)
+    after = queries.next_due_of(ledger.connection, State.STAGED, customer, now)
+    next_look = min((at for at in (later, after) if at is not None), default=None)
+    return Plan(_claimed(ledger, loads), next_look, later is not None)
 
 
-def _reunite(ledger: Ledger, batch: str, claimed: list[Row], now: float) -> list[Row]:
-    """All members of a batch, claimed; or none, when one is being rebuilt and has to be awaited."""
+def _claimed(ledger: Ledger, loads: Sequence[Load]) -> tuple[Load, ...]:
+    """The same with their rows claimed, which counts the attempt before the work."""
+    ids = [row.id for load in loads for row in load.rows]
+    taken = {row.id: row for row in ledger.claim_ids(ids)} if ids else {}
+    return tuple(replace(load, rows=tuple(taken[row.id] for row in load.rows)) for load in loads)
+
+
+def _reunite(ledger: Ledger, batch: str, due: list[Row], now: float) -> list[Row]:
+    """All members of a batch; or none, when one is being rebuilt and has to be awaited."""
     members = queries.batch_rows(ledger.connection, batch)
     if any(row.state is State.QUEUED for row in members):
-        for row in claimed:
-            ledger.unclaim(row.id)
+        for row in due:
             ledger.postpone(row.id, now + _MEMBER_WAIT)
         return []
-    mine = {row.id for row in claimed}
-    return claimed + ledger.claim_ids([row.id for row in members if row.id not in mine])
+    return members
 
 
 def _load(batch: Batch, rows: Sequence[Row]) -> Load:

@@ -83,6 +83,7 @@ class Pipeline:
             pixels=own.pixels,
             render=own.render,
             limits=settings.limits,
+            review=row.review,
         )
 
     async def prepare(self, row: Row) -> State:
@@ -183,7 +184,7 @@ class Pipeline:
 
     # -- dispose -----------------------------------------------------------------------------
 
-    async def dispose(self, limit: int = 256) -> int:
+    async def dispose(self, limit: int) -> int:
         """Archive, delete or keep originals whose acknowledgement is durable; returns how many."""
         rows = await self._writer.run(lambda ledger: undisposed(ledger.connection, limit))
         if not rows:

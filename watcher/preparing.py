@@ -24,7 +24,8 @@ _IDLE = 30.0
 class Preparing:
     """Owns the in-memory queue, a small prefetch of what the ledger says is due.
 
-    `on_customer` hears of a customer before its first file is written down; `on_state` of every
+    `on_customer` hears of a customer before its first file is written down, and may put that off
+    (DeferredError); `on_state` of every
     file that left the queue.
     """
 
@@ -47,9 +48,12 @@ class Preparing:
         self._workers = workers
         self._rows: asyncio.Queue[Row] = asyncio.Queue(workers * 2)
         self._bell = Bell()
+        self._news = True
+        self._again = 0.0
 
     def ring(self) -> None:
         """Something may be due now."""
+        self._news = True
         self._bell.ring()
 
     def taking(self, arrivals: asyncio.Queue[Arrival]) -> list[Coroutine[Any, Any, None]]:
@@ -77,36 +81,46 @@ class Preparing:
             while len(batch) < _ADMIT_AT_ONCE and not arrivals.empty():
                 batch.append(arrivals.get_nowait())
             for customer in {arrival.customer for arrival in batch}:
-                self._on_customer(customer)
+                await insist(self._greet, customer)
             await insist(self._pipeline.admit, batch)
-            self._bell.ring()
+            self.ring()
+
+    async def _greet(self, customer: str) -> None:
+        self._on_customer(customer)
 
     async def _feed(self) -> None:
         while True:
             room = self._rows.maxsize - self._rows.qsize()
-            rows = await insist(self._due, room) if room and self._disk.open else []
-            for row in rows:
-                await self._rows.put(row)
-            if not rows:
-                await self._bell.wait(await self._pause() if room else _IDLE)
+            if room and self._disk.open and (self._news or time.monotonic() >= self._again):
+                await self._claim(room)
+            else:
+                await self._bell.wait(self._pause())
 
-    async def _due(self, room: int) -> list[Row]:
+    async def _claim(self, room: int) -> None:
+        self._news = False
+        rows, wait = await insist(self._due, room)
+        self._news |= len(rows) == room  # there may be more
+        self._again = time.monotonic() + wait
+        for row in rows:
+            await self._rows.put(row)
+
+    async def _due(self, room: int) -> tuple[list[Row], float]:
+        """Claimed rows; and in how many seconds another one may fall due."""
         now, paused = time.time(), self._paused()
 
-        def claim(ledger: Ledger) -> list[Row]:
+        def claim(ledger: Ledger) -> tuple[list[Row], float]:
             due = queries.due_customers(ledger.connection, State.QUEUED, now)
             mine = [customer for customer in due if customer not in paused]
-            return ledger.claim_fairly(State.QUEUED, mine, room, now)
+            rows = ledger.claim_fairly(State.QUEUED, mine, room, now)
+            at = queries.next_due(ledger.connection, State.QUEUED, now, paused)
+            return rows, _IDLE if at is None else min(_IDLE, at - now)
 
         return await self._writer.run(claim)
 
-    async def _pause(self) -> float:
-        due = await self._writer.run(
-            lambda ledger: queries.next_due(ledger.connection, State.QUEUED, self._paused())
-        )
-        if due is None or not self._disk.open:
+    def _pause(self) -> float:
+        if not self._disk.open or self._rows.full():
             return _IDLE
-        return min(_IDLE, max(0.005, due - time.time()))
+        return min(_IDLE, max(0.005, self._again - time.monotonic()))
 
     async def _prepare(self) -> None:
         while True:
@@ -115,4 +129,5 @@ class Preparing:
             state = await insist(self._pipeline.prepare, row)
             self._rows.task_done()
             self._on_state(row.customer, state)
-            self._bell.ring()
+            if state is State.QUEUED:
+                self.ring()  # it falls due again

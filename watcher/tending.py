@@ -18,6 +18,8 @@ from watcher.store.disk import Disk
 from watcher.store.writer import Writer
 
 _IDLE = 30.0
+_LINGER = 0.2
+_AT_ONCE = 256
 _BALANCE_EVERY = 60
 
 
@@ -54,7 +56,7 @@ class Tending:
 
     async def dispose_all(self) -> None:
         """Dispose of everything that is settled by now."""
-        while await insist(self._pipeline.dispose):
+        while await insist(self._pipeline.dispose, _AT_ONCE) == _AT_ONCE:
             pass
 
     async def note_head(self) -> None:
@@ -74,6 +76,7 @@ class Tending:
         while True:
             await self.dispose_all()
             await self._leftovers.wait(_IDLE)
+            await asyncio.sleep(_LINGER)  # many originals cost little more than one
 
     async def _watch_disk(self) -> None:
         while True:

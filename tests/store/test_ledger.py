@@ -137,7 +137,7 @@ def test_what_is_not_due_or_already_claimed_is_not_claimed(ledger: Ledger) -> No
     assert ledger.release_claims() == 1
     ledger.move(id_, Move(State.QUEUED, Reason.CHANGED, not_before=10.0), 3.0)
     assert ledger.claim(State.QUEUED, "a", 5, 9.0) == []
-    assert queries.next_due(ledger.connection, State.QUEUED) == 10.0
+    assert queries.next_due(ledger.connection, State.QUEUED, 2.0) == 10.0
     assert len(ledger.claim(State.QUEUED, "a", 5, 10.0)) == 1
 
 

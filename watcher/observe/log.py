@@ -121,6 +121,12 @@ class _File(RotatingFileHandler):
         os.fchmod(descriptor, 0o600)
         return os.fdopen(descriptor, "a", encoding="ascii")
 
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 logging's name
+        """As the base class, without asking the file system before every line."""
+        if self.stream is None:
+            self.stream = self._open()
+        return 0 < self.maxBytes <= self.stream.tell() + len(record.msg) + 1
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 logging's name
         self.failed = True
 

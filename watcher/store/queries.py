@@ -140,27 +140,43 @@ def due_customers(db: sqlite3.Connection, state: State, now: float) -> list[str]
 
 
 def next_due(
-    db: sqlite3.Connection, state: State, without: frozenset[str] = frozenset()
+    db: sqlite3.Connection, state: State, after: float, without: frozenset[str] = frozenset()
 ) -> float | None:
-    """When the next unclaimed row of this state falls due, in Unix seconds."""
+    """When the next unclaimed row of this state falls due `after` a Unix time."""
     customers = [c for (c,) in db.execute("SELECT customer FROM counts WHERE state = ?", (state,))]
-    times = [next_due_of(db, state, customer) for customer in customers if customer not in without]
+    mine = [customer for customer in customers if customer not in without]
+    times = [next_due_of(db, state, customer, after) for customer in mine]
     return min((at for at in times if at is not None), default=None)
 
 
-def batch_rows(db: sqlite3.Connection, batch: str) -> list[Row]:
-    """The instances that were sent together and are still pending."""
+def due(db: sqlite3.Connection, state: State, customer: str, limit: int, now: float) -> list[Row]:
+    """Up to `limit` rows of one customer that nobody works on and that need not wait."""
     records = db.execute(
-        "SELECT * FROM instances WHERE batch = ? AND state IN ('queued', 'staged')", (batch,)
+        "SELECT * FROM instances WHERE state = ? AND customer = ? AND claimed = 0"
+        " AND not_before <= ? ORDER BY not_before LIMIT ?",
+        (state, customer, now, limit),
     ).fetchall()
     return [row_of(record) for record in records]
 
 
-def next_due_of(db: sqlite3.Connection, state: State, customer: str) -> float | None:
-    """When the next unclaimed row of one customer falls due, in Unix seconds."""
+def batch_rows(db: sqlite3.Connection, batch: str) -> list[Row]:
+    """The instances that were sent together, are still pending and not being sent."""
+    records = db.execute(
+        "SELECT * FROM instances WHERE batch = ?"
+        " AND (state = 'queued' OR (state = 'staged' AND claimed = 0))",
+        (batch,),
+    ).fetchall()
+    return [row_of(record) for record in records]
+
+
+def next_due_of(
+    db: sqlite3.Connection, state: State, customer: str, after: float = 0.0
+) -> float | None:
+    """When the next unclaimed row of one customer falls due `after` a Unix time."""
     at: float | None = db.execute(
-        "SELECT min(not_before) FROM instances WHERE state = ? AND customer = ? AND claimed = 0",
-        (state, customer),
+        "SELECT min(not_before) FROM instances WHERE state = ? AND customer = ? AND claimed = 0"
+        " AND not_before >= ?",
+        (state, customer, after),
     ).fetchone()[0]
     return at
 
