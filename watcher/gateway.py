@@ -14,15 +14,17 @@ from watcher.asking import Asking
 from watcher.auditing import open_audit
 from watcher.bell import cancel
 from watcher.dispatchers import Dispatchers
-from watcher.errors import ConfigError
+from watcher.errors import ConfigError, DeferredError
 from watcher.intake import Intake
-from watcher.model import State
+from watcher.model import Reason, State
 from watcher.observe import health, serve
 from watcher.observe.log import Log
 from watcher.observe.metrics import Metrics
+from watcher.page import routes as page
 from watcher.pipeline import Pipeline
 from watcher.preparing import Preparing
 from watcher.receiver.app import start as start_receiver
+from watcher.reviewing import Reviewing
 from watcher.scrub.keys import make_key
 from watcher.settings import Settings
 from watcher.store import queries
@@ -72,6 +74,7 @@ class Gateway:
         self._tending: Tending
         self._vitals: Vitals
         self._asking: Asking
+        self._reviewing: Reviewing
         self.page: str | None = None
         """Where the page is served, once it is."""
 
@@ -177,6 +180,15 @@ class Gateway:
             self._dispatchers,
             self._preparing.ring,
         )
+        self._reviewing = Reviewing(
+            settings,
+            self._spool,
+            self._writer,
+            workers,
+            pipeline,
+            self._audit,
+            self._preparing.ring,
+        )
         server = await operations.serve(settings.state, self._asking.answer)
         stack.callback(server.close)
         await self._page(stack)
@@ -185,7 +197,7 @@ class Gateway:
     async def _page(self, stack: AsyncExitStack) -> None:
         """Answer over HTTP. A port that somebody else has must not keep images waiting."""
         options = self.settings.observe
-        routes = [*health.routes(self._vitals)]
+        routes = [*health.routes(self._vitals), *page.routes(self._reviewing)]
         token, tls = access(options)
         try:
             served = await serve.start(options, self.settings.state, routes, token=token, tls=tls)
@@ -222,12 +234,20 @@ class Gateway:
         return frozenset(name for name, own in self.settings.customers.items() if own.paused)
 
     def _meet(self, customer: str) -> None:
-        """A customer's first file: make its key before anything is written down."""
-        if customer not in self._customers:
-            self._customers.add(customer)
-            if not self._spool.key_of(customer).exists():
+        """A customer's first file: make its key before anything is written down.
+
+        Raises DeferredError when the disk does not take it now.
+        """
+        if customer in self._customers:
+            return
+        if not self._spool.key_of(customer).exists():
+            try:
                 make_key(self._spool.key_of(customer))
-                self._log.event("key-made", customer=customer)
+            except ConfigError:
+                self._log.event("key-not-made", level="error", customer=customer)
+                raise DeferredError(Reason.UNREADABLE, "key") from None
+            self._log.event("key-made", customer=customer)
+        self._customers.add(customer)
 
     def _moved(self, customer: str, state: State) -> None:
         if state is State.STAGED:

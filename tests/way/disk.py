@@ -147,6 +147,14 @@ class FaultyDisk:
             os.link(path, held)
             self._held[path.stat().st_ino] = held
 
+    def fail(self, number: int, kinds: int, every: int, phase: int) -> None:
+        """From now on, each operation of these kinds whose count is `phase` modulo `every` fails
+        with this errno; with `every` zero none does."""
+        self.control.fail_every = 0
+        self.control.eligible = self.control.failed = 0
+        self.control.kinds, self.control.fail_errno = kinds, number
+        self.control.fail_phase, self.control.fail_every = phase, every
+
     def lose(self, mode: Mode, rng: random.Random) -> None:
         """The power was cut: put back what has survived.
 

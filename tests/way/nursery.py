@@ -7,16 +7,19 @@ exit status are answered. The fork server of the workers is shared and stays war
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
+import signal
 import sys
+import traceback
 from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, Self
 
 from tests.way.box import ENVIRONMENT
 from watcher import workers
+from watcher.__main__ import main as main_of_watcher
 from watcher.cli import run as _loaded  # noqa: F401 - before the first fork
-from watcher.cli import watcher
 
 
 def main() -> None:
@@ -41,11 +44,15 @@ def _gateway(settings: str, said: str, more: list[str]) -> None:
     output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     for stream in (1, 2):
         os.dup2(output, stream)
+    faulthandler.register(signal.SIGUSR1, all_threads=True)  # to ask one that hangs where it is
     try:
-        watcher(["run", "--settings", settings, *more], standalone_mode=True)
+        sys.argv = ["watcher", "run", "--settings", settings, *more]
+        main_of_watcher()
     except SystemExit as end:
         sys.stdout.flush()
         os._exit(end.code if isinstance(end.code, int) else 1)
+    except BaseException:  # noqa: BLE001 - told here, whatever it is
+        traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(1)

@@ -81,16 +81,26 @@ def _parse(line: str) -> CustomerKey:
 
 def _create(path: Path, text: str) -> None:
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        _create_whole(path, text)
     except FileExistsError:
         raise ConfigError(f"key file {path.name} exists already") from None
     except OSError as error:
         raise ConfigError(f"key file {path.name}: {error.strerror}") from None
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+
+
+def _create_whole(path: Path, text: str) -> None:
+    """Under its name the file is whole or not there, whatever fails and when the power goes."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(partial, path)  # unlike a rename, never over another file
+    finally:
+        partial.unlink(missing_ok=True)
     _sync_folder(path.parent)
 
 
