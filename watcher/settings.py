@@ -34,6 +34,7 @@ from watcher.options import (
 )
 
 _PREFIX = "WATCHER_"
+_BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)  # a TOML key that needs no quotes
 
 
 class Customer(Options):
@@ -209,7 +210,7 @@ def as_toml(settings: Settings) -> str:
     """The settings as TOML, one comment line above each key: its meaning in one sentence."""
     lines = _toml(settings, "")
     for name, own in sorted(settings.customers.items()):
-        lines += _toml(own, f"customers.{name}")
+        lines += _toml(own, f"customers.{name if _BARE.fullmatch(name) else json.dumps(name)}")
     return "\n".join(lines).lstrip("\n") + "\n"
 
 

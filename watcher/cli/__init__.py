@@ -26,6 +26,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "scrub": ("watcher.cli.scrub:scrub", "Scrub files or folders, without an upload."),
     "receive": ("watcher.cli.receive:receive", "Run the reference backend."),
     "doctor": ("watcher.cli.doctor:doctor", "Look for what is wrong, and how to mend it."),
+    "selftest": ("watcher.cli.selftest:selftest", "Prove it here, with synthetic patients."),
     "support": ("watcher.cli.support:support", "Pack what a helper needs, without PHI."),
     "check-config": ("watcher.cli.config:check_config", "Check the settings; show the effect."),
 }

@@ -1,0 +1,1 @@
+"""Synthetic patients through the site's own settings, to a receiver that is thrown away."""
