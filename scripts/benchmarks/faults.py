@@ -1,0 +1,287 @@
+"""Faults: SIGKILLs, power cuts, failing disks and long runs; lost, accepted twice, time to recover.
+
+One line a fault. Without options it takes some minutes; --long does what an unattended year might.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import errno
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tests.way.box import Box
+from tests.way.disk import CHANGES, GROWS, MODES, OPENS, READS, FaultyDisk, compiled
+from tests.way.images import ct, drop
+from tests.way.nursery import Nursery
+from watcher.receiver.app import Running, start
+
+_HEAD = ("fault", "trials", "files", "lost", "twice", "partial", "refused", "recover s", "took s")
+_KINDS = {errno.ENOSPC: GROWS, errno.EIO: OPENS | GROWS | READS | CHANGES, errno.EMFILE: OPENS}
+_PATIENT = "attempts = 50\n"  # that a file was at hand when the process died is not its fault here
+
+
+@dataclass
+class Site:
+    """A box, a backend, and files that are told from each other by their UIDs alone."""
+
+    box: Box
+    backend: Running
+    template: bytes
+    uid: bytes
+    dropped: int = 0
+
+    def drop(self, count: int) -> None:
+        """Rename so many new files in."""
+        folder = self.box.drop / "north" / str(self.dropped // 1000)
+        folder.mkdir(parents=True, exist_ok=True)
+        for _ in range(count):
+            self.dropped += 1
+            uid = b"2.25.%0*d" % (len(self.uid) - 5, 10**30 + self.dropped)
+            partial = folder / f"{self.dropped}.part"
+            partial.write_bytes(self.template.replace(self.uid, uid))
+            partial.rename(partial.with_suffix(".dcm"))
+
+    def row(self, fault: str, trials: int, recover: float, took: float) -> tuple[object, ...]:
+        """What became of everything, past the product's own counting."""
+        accepted = Counter(self.backend.receiver.shelf.images.values())
+        arrived = sum(accepted.values())
+        pictures = {p.stat().st_size for p in self.backend.receiver.shelf.accepted.rglob("*.png")}
+        states = self.box.states()
+        refused = states.total() - states["delivered"]
+        lost = self.dropped - arrived - refused
+        twice = sum(count * (times - 1) for times, count in accepted.items())
+        kept = len(self.box.archived())
+        assert kept == arrived, f"{arrived} arrived, {kept} originals are archived"
+        partial = len(pictures) - 1  # all show the same: one length
+        return fault, trials, self.dropped, lost, twice, partial, refused, recover, took
+
+
+@asynccontextmanager
+async def site(home: Path, more: str = _PATIENT) -> AsyncIterator[Site]:
+    """A fresh one."""
+    (home / "box").mkdir(parents=True)  # noqa: ASYNC240 - nothing else runs yet
+    backend = await start(home / "backend")
+    box = Box(home / "box", backend.url, more)
+    sample = drop(ct(1), home, "sample")
+    uid = str(ct(1).SOPInstanceUID).encode()
+    try:
+        yield Site(box, backend, sample.read_bytes(), uid)
+    finally:
+        await backend.stop()
+
+
+async def kills(home: Path, trials: int, files: int, seed: int) -> tuple[object, ...]:
+    """SIGKILL of the gateway at random moments, from its first breath on."""
+    rng = random.Random(seed)
+    async with site(home) as here, Nursery() as nursery:
+        here.drop(files)
+        settings, said, began = here.box.settings, home / "said", time.monotonic()
+        done = 0
+        while done < trials:
+            pid = await nursery.start(settings, said, "--drain")
+            ended = asyncio.create_task(nursery.ended())
+            await asyncio.wait([ended], timeout=rng.choice((0.2, 0.5, 1.5)) * rng.random())
+            if ended.done():
+                here.drop(files // 10 or 1)  # all was done before all kills were
+            else:
+                os.kill(pid, signal.SIGKILL)
+                done += 1
+            await ended
+        recover = await _finish(nursery, settings, said)
+        return here.row("SIGKILL of the gateway", trials, recover, time.monotonic() - began)
+
+
+async def _finish(nursery: Nursery, settings: Path, said: Path) -> float:
+    """Let the gateway end in peace; returns the seconds from its start to being ready."""
+    began = time.monotonic()
+    await nursery.start(settings, said, "--drain")
+    while " ready" not in said.read_text():  # noqa: ASYNC110, ASYNC240 - another process decides
+        await asyncio.sleep(0.02)
+    recover = time.monotonic() - began
+    code = await nursery.ended(within=1800)
+    assert code == 0, said.read_text()[-3000:]  # noqa: ASYNC240
+    return recover
+
+
+async def cuts(home: Path, trials: int, seed: int) -> tuple[object, ...]:
+    """Power cuts after a random change; see tests/way/disk.c for what survives one."""
+    library, rng = compiled(), random.Random(seed)
+    assert library is not None, "a C compiler is needed"
+    began = time.monotonic()
+    async with site(home) as here:
+        disk = FaultyDisk(here.box.home, home / "kept", library)
+        settings, said, done = here.box.settings, home / "said", 0
+        async with Nursery(**disk.environment) as nursery:
+            while done < trials:
+                here.drop(2)
+                disk.begin()
+                disk.control.cut_at = rng.randint(1, 60 * len(here.box.dropped()) + 60)
+                disk.control.gateway = await nursery.start(settings, said, "--drain")
+                code = await nursery.ended()
+                assert code in (0, -signal.SIGKILL), said.read_text()[-3000:]
+                disk.lose(rng.choice(MODES), rng)
+                done += code != 0
+            disk.begin()
+            recover = await _finish(nursery, settings, said)
+        return here.row("power cut", trials, recover, time.monotonic() - began)
+
+
+async def failing(home: Path, number: int, rounds: int) -> tuple[object, ...]:
+    """Operations on files fail with one errno, each n-th of them, under a running gateway."""
+    library, rng = compiled(), random.Random(number)
+    assert library is not None, "a C compiler is needed"
+    began, failed, recover = time.monotonic(), 0, 0.0
+    async with site(home) as here:
+        disk = FaultyDisk(here.box.home, home / "kept", library)
+        settings, said = here.box.settings, home / "said"
+        disk.begin()
+        async with Nursery(**disk.environment) as nursery:
+            pid = await nursery.start(settings, said)
+            await _until((here.box.state / "control.sock").exists)
+            for _ in range(rounds):
+                every = rng.choice((1, 2, 3, 5, 7, 11, 17, 29, 53))
+                disk.fail(number, _KINDS[number], every, rng.randrange(every))
+                here.drop(4)
+                await asyncio.sleep(0.7)
+                failed += disk.control.failed
+                disk.fail(0, 0, 0, 0)
+                lifted = time.monotonic()
+                await _until(lambda: not here.box.dropped())
+                recover = max(recover, time.monotonic() - lifted)
+            os.kill(pid, signal.SIGTERM)
+            assert await nursery.ended() == 0, said.read_text()[-3000:]
+        took = time.monotonic() - began
+        return here.row(f"{errno.errorcode[number]} of operations", failed, recover, took)
+
+
+async def _until(condition: Callable[[], bool], within: float = 90.0) -> None:
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110 - another process decides
+            await asyncio.sleep(0.05)
+
+
+async def steady(home: Path, files: int) -> tuple[object, ...]:
+    """Many files through one process; prints its memory and descriptors on the way."""
+    async with site(home, "") as here, Nursery() as nursery:
+        box = replace(here.box, more="processes = 2\n")
+        text = box.settings.read_text().replace("processes = 1\n", "")
+        (box.home / "two.toml").write_text(text)
+        began = time.monotonic()
+        pid = await nursery.start(box.home / "two.toml", home / "said")
+        await _until((box.state / "control.sock").exists)
+        print("  files  resident MiB  descriptors")
+        for _ in range(10):
+            here.drop(files // 10)
+            await _until(lambda: here.box.states()["delivered"] == here.dropped, within=900)
+            held = len(os.listdir(f"/proc/{pid}/fd"))
+            print(f"{here.dropped:7} {_resident(pid) / 2**20:13.1f} {held:12}", flush=True)
+        await _until(lambda: not here.box.dropped(), within=300)
+        os.kill(pid, signal.SIGTERM)
+        assert await nursery.ended() == 0
+        return here.row("none, one process", 1, 0.0, time.monotonic() - began)
+
+
+def _resident(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def million(home: Path, rows: int) -> list[tuple[object, ...]]:
+    """What a ledger of so many rows costs: to open, check, count, claim from and back up."""
+    from watcher.model import Signature, State
+    from watcher.store import database, queries
+    from watcher.store.ledger import Ledger
+
+    home.mkdir()
+    db = database.connect(home / "ledger.sqlite")
+    ledger = Ledger(db)
+    db.execute("BEGIN")
+    for first in range(0, rows, 1000):
+        ledger.admit(
+            ((f"c{n % 3}", f"f{n}", Signature(1, n, 9, 1)) for n in range(first, first + 1000)),
+            1.0,
+        )
+    db.execute(
+        "UPDATE instances SET state = 'staged', sha256 = id, uid_digest = id"
+        " WHERE inode < ? - 1000",
+        (rows,),
+    )
+    db.execute("UPDATE instances SET state = 'delivered', disposed = 1 WHERE state = 'staged'")
+    db.execute("COMMIT")
+    db.close()
+    began = time.perf_counter()
+    db = database.connect(home / "ledger.sqlite")
+    ledger = Ledger(db)
+    print(f"\na ledger of {rows} rows, {(home / 'ledger.sqlite').stat().st_size >> 20} MiB")
+    deeds: list[tuple[str, Callable[[], object]]] = [
+        ("open", lambda: None),
+        ("quick_check", lambda: db.execute("PRAGMA quick_check").fetchall()),
+        ("all counts", lambda: queries.tallies(db)),
+        ("claim one", lambda: ledger.claim(State.QUEUED, "c1", 1, 2.0)),
+        ("admit one", lambda: ledger.admit([("c1", "new", Signature(1, 1, 1, 1))], 2.0)),
+        ("undisposed", lambda: queries.undisposed(db, 256)),
+        ("backup", lambda: database.backup(db, home / "copy.sqlite")),
+    ]
+    for name, deed in deeds:
+        deed()
+        print(f"  {name:12} {(time.perf_counter() - began) * 1000:9.1f} ms")
+        began = time.perf_counter()
+    db.close()
+    return []
+
+
+def main(argv: list[str]) -> int:
+    """Run the chosen parts in a temporary folder and print the table."""
+    parser = argparse.ArgumentParser(prog="bench faults", description=__doc__)
+    parser.add_argument("--long", action="store_true", help="1000 kills, 500 cuts, 20000 files")
+    parser.add_argument("--only", choices=("kills", "cuts", "failing", "steady", "million"))
+    parser.add_argument("--kills", type=int, help="how many SIGKILLs")
+    parser.add_argument("--files", type=int, help="files for the kills")
+    parser.add_argument("--seed", type=int, default=1, help="of the random moments")
+    parser.add_argument("--cuts", type=int, help="how many power cuts")
+    chosen = parser.parse_args(argv)
+    number = 1000 if chosen.long else 30
+    kill_count, seed = chosen.kills or number, chosen.seed
+    fast = Path("/dev/shm") if Path("/dev/shm").is_dir() else None  # noqa: S108 - ours, and gone
+    home = Path(tempfile.mkdtemp(prefix="bench-faults-", dir=fast))
+    parts: dict[str, Callable[[], list[tuple[object, ...]]]] = {
+        "kills": lambda: [
+            asyncio.run(kills(home / "kills", kill_count, chosen.files or kill_count * 10, seed))
+        ],
+        "cuts": lambda: [asyncio.run(cuts(home / "cuts", chosen.cuts or number // 2, seed))],
+        "failing": lambda: [
+            asyncio.run(failing(home / str(each), each, number // 10)) for each in _KINDS
+        ],
+        "steady": lambda: [asyncio.run(steady(home / "steady", number * 20))],
+        "million": lambda: million(home / "million", number * 1000),
+    }
+    try:
+        rows = [
+            row for name, part in parts.items() if chosen.only in (None, name) for row in part()
+        ]
+        for row in [_HEAD, *rows]:
+            fault, *cells = [f"{c:.1f}" if isinstance(c, float) else str(c) for c in row]
+            print(f"{fault:24}", *(f"{cell:>9}" for cell in cells))
+        return int(any(row[column] for row in rows for column in (3, 4, 5)))
+    except sqlite3.Error as error:
+        print(type(error).__name__)
+        return 1
+    finally:
+        shutil.rmtree(home)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
