@@ -72,7 +72,7 @@ class Site:
 @asynccontextmanager
 async def site(home: Path, more: str = _PATIENT) -> AsyncIterator[Site]:
     """A fresh one."""
-    (home / "box").mkdir(parents=True)  # noqa: ASYNC240 - nothing else runs yet
+    (home / "box").mkdir(parents=True)
     backend = await start(home / "backend")
     box = Box(home / "box", backend.url, more)
     sample = drop(ct(1), home, "sample")
