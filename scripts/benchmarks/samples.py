@@ -99,13 +99,20 @@ def _instance(
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SOPClassUID, dataset.SOPInstanceUID = UID(sop_class), meta.MediaStorageSOPInstanceUID
-    dataset.StudyInstanceUID = generate_uid(entropy_srcs=["study", modality])
-    dataset.SeriesInstanceUID = generate_uid(entropy_srcs=["series", modality])
-    dataset.PatientName, dataset.PatientID = "Bench^Mark", f"B{seed % 7}"
+    # Slices come as one Series of one patient; anything else is a Study of its own.
+    study = 0 if modality == "CT" else seed
+    dataset.StudyInstanceUID = generate_uid(entropy_srcs=["study", modality, str(study)])
+    dataset.SeriesInstanceUID = generate_uid(entropy_srcs=["series", modality, str(study)])
+    dataset.PatientName, dataset.PatientID = "Bench^Mark", f"B{study}"
     dataset.PatientBirthDate, dataset.PatientSex, dataset.PatientAge = "19600101", "O", "060Y"
-    dataset.StudyDate, dataset.StudyTime, dataset.AccessionNumber = "20250102", "101112", f"A{seed}"
+    dataset.StudyDate, dataset.StudyTime, dataset.AccessionNumber = (
+        "20250102",
+        "101112",
+        f"A{study}",
+    )
     dataset.Modality, dataset.Manufacturer = modality, "Bench"
     dataset.ManufacturerModelName, dataset.StudyDescription = "Model 1", f"{modality} STUDY"
+    dataset.InstanceNumber = seed
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     dataset.BurnedInAnnotation = "NO"
     dataset.Rows, dataset.Columns = pixels.shape[:2]
