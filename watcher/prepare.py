@@ -14,10 +14,11 @@ import os
 import resource
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from watcher.deliver import body, encode
 from watcher.dicom import frames as dicom_frames
@@ -43,14 +44,25 @@ from watcher.scrub.keys import CustomerKey, load_key
 from watcher.scrub.pseudonyms import Pseudonyms
 from watcher.scrub.scrubber import Scrubber
 
+A = TypeVar("A")
+T = TypeVar("T")
+
 # Below this a file is read, so that a writer who truncates it cannot kill the worker (SIGBUS).
 _MAPPED_FROM = 64 << 20
 
 
 def prepare(job: Job) -> Outcome:
     """Prepare one file; never raises, so that no message with a patient in it can travel."""
+    outcome = shielded(_prepare, job)
+    if not isinstance(outcome, Prepared):
+        clear(job)
+    return outcome
+
+
+def shielded(work: Callable[[A], T], argument: A) -> T | Refused | Excluded | Deferred:
+    """The worker's edge: whatever `work` raises becomes an outcome without its message."""
     try:
-        return _prepare(job)
+        return work(argument)
     except (RefusedError, ExcludedError, DeferredError) as known:
         outcome: Refused | Excluded | Deferred = known.outcome
     except MemoryError:
@@ -63,7 +75,6 @@ def prepare(job: Job) -> Outcome:
         if isinstance(error, KeyboardInterrupt):
             raise
         outcome = Refused(Reason.INTERNAL, place(error))
-    clear(job)
     return outcome
 
 
@@ -158,7 +169,8 @@ def _instance(job: Job, source: memoryview, signature: Signature, steps: _Steps)
     with steps.step("hash"):
         digest = hashlib.sha256(source).hexdigest()
     with steps.step("scrub"):
-        scrubbed = _scrubber(job.scrub, job.pixels, job.key_file).scrub(part, decoder)
+        approved = _approved(job, digest)
+        scrubbed = scrubber_of(job).scrub(part, decoder, approved)
     with steps.step("write"):
         written = writing.write(scrubbed, job.out / f"{job.id}.dcm")
     _prove(scrubbed, written.header)
@@ -183,6 +195,20 @@ def _instance(job: Job, source: memoryview, signature: Signature, steps: _Steps)
         boxes=scrubbed.boxes,
         pixels=scrubbed.pixels,
     )
+
+
+def _approved(job: Job, digest: str) -> tuple[tuple[int, int, int, int, int], ...] | None:
+    """The boxes of a person, who has decided on no other bytes than those."""
+    if job.review is None:
+        return None
+    if job.review.source_sha256 != digest:
+        raise RefusedError(Reason.BURNED_IN, "changed after it was reviewed")
+    return job.review.boxes
+
+
+def scrubber_of(job: Job) -> Scrubber:
+    """The scrubber with this job's settings and key."""
+    return _scrubber(job.scrub, job.pixels, job.key_file)
 
 
 def _images(job: Job, scrubbed: Scrubbed, steps: _Steps) -> Iterator[ImageFields]:

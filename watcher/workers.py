@@ -16,8 +16,8 @@ from typing import Any, Self
 
 from pebble import ProcessExpired, ProcessPool
 
-from watcher.job import Job
-from watcher.model import Deferred, Outcome, Reason
+from watcher.job import Job, Look, Ruling, Seen
+from watcher.model import Deferred, Excluded, Outcome, Reason, Refused
 from watcher.observe.capture import quiet_worker
 from watcher.options import PixelOptions, ScrubOptions, WorkerOptions
 
@@ -45,7 +45,8 @@ def _address_space() -> int:
 
 def _call(name: str, argument: Any) -> Any:
     # By name, so that only the workers load pydicom, deid and the codecs.
-    return getattr(importlib.import_module("watcher.prepare"), name)(argument)
+    module = "watcher.seeing" if name in ("look", "rule") else "watcher.prepare"
+    return getattr(importlib.import_module(module), name)(argument)
 
 
 def _context() -> BaseContext:
@@ -72,14 +73,27 @@ class Workers:
 
     async def prepare(self, job: Job) -> Outcome:
         """Run one job. A worker that died or hung gives a Deferred with WORKER_LOST or TIMEOUT."""
-        future = self._pool.schedule(_call, args=("prepare", job), timeout=self._timeout)
+        outcome: Outcome = await self._run("prepare", job)
+        return outcome
+
+    async def look(self, look: Look) -> Seen | Refused | Excluded | Deferred:
+        """What a person is to see of one file; as `prepare`."""
+        seen: Seen | Refused | Excluded | Deferred = await self._run("look", look)
+        return seen
+
+    async def rule(self, ruling: Ruling) -> str | Refused | Excluded | Deferred:
+        """The site's recipe with one more device rule; as `prepare`."""
+        whole: str | Refused | Excluded | Deferred = await self._run("rule", ruling)
+        return whole
+
+    async def _run(self, name: str, argument: Any) -> Any:
+        future = self._pool.schedule(_call, args=(name, argument), timeout=self._timeout)
         try:
-            outcome: Outcome = await asyncio.wrap_future(future)
+            return await asyncio.wrap_future(future)
         except FutureTimeoutError:
             return Deferred(Reason.TIMEOUT)
         except (ProcessExpired, CancelledError):
             return Deferred(Reason.WORKER_LOST)
-        return outcome
 
     async def verify(self, options: list[tuple[ScrubOptions, PixelOptions]]) -> list[str]:
         """Run `watcher.prepare.verify` in a worker. Raises ConfigError."""

@@ -21,6 +21,7 @@ ROOMS = {
     "store": set(),
     "observe": {"store"},
     "receiver": {"deliver"},
+    "page": set(),
     "dicom": set(),
 }
 HOMES = {
@@ -32,7 +33,7 @@ HOMES = {
     "sqlite3": {"store", "cli"},  # the verbs hold the connection that store opened
     "pebble": {"workers"},
     "prometheus_client": {"observe"},
-    "aiohttp.web": {"receiver", "observe"},
+    "aiohttp.web": {"receiver", "observe", "page"},
 }
 
 

@@ -19,7 +19,7 @@ _COLUMNS = (
     *("seq", "at", "deed", "id", "customer", "actor", "destination", "answer"),
     *("content", "instance", "study", "series", "images", "sent", "cleaned"),
     *("recipe", "key", "verdict", "boxes", "reviewed", "was", "reason"),
-    *("rule", "device", "tag", "delivered_before"),
+    *("rule", "device", "shown", "delivered_before"),
     *("audit_key", "mac"),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,3 +19,10 @@ def load(path: Path) -> NDArray[np.uint8]:
     """Read a PNG as uint8 (rows, columns) or (rows, columns, 3)."""
     with Image.open(path) as picture:
         return np.asarray(picture.convert("RGB"), dtype=np.uint8)
+
+
+def dumped(image: NDArray[np.uint8]) -> bytes:
+    """The same as `save`, in memory only."""
+    held = BytesIO()
+    Image.fromarray(image).save(held, format="PNG", compress_level=1)
+    return held.getvalue()

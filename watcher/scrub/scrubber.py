@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from watcher.dicom.frames import masked
 from watcher.dicom.names import Dataset
 from watcher.dicom.part10 import Part10
-from watcher.dicom.scrubbed import Frames, Scrubbed
+from watcher.dicom.scrubbed import Box, Frames, Scrubbed
 from watcher.errors import RefusedError
 from watcher.model import Reason, StudyFields
 from watcher.options import PixelOptions, ScrubOptions
@@ -37,8 +37,10 @@ class Scrubber:
         """Fields that a site's recipe cleans less than the profile, to be logged at start."""
         return self.header.recipe.loosened
 
-    def scrub(self, part: Part10, frames: Frames | None) -> Scrubbed:
-        """Clean header and pixels of one Instance.
+    def scrub(
+        self, part: Part10, frames: Frames | None, approved: tuple[Box, ...] | None = None
+    ) -> Scrubbed:
+        """Clean header and pixels of one Instance; `approved` are boxes that a person decided on.
 
         Raises ExcludedError(NOT_AN_IMAGE) and RefusedError(MISSING_ATTRIBUTE, UNSUPPORTED_CLASS,
         BURNED_IN), and what decoding the pixels raises.
@@ -47,7 +49,7 @@ class Scrubber:
         if frames is None:
             raise RefusedError(Reason.MISSING_ATTRIBUTE, "PixelData")
         clean = self.header.clean(part)
-        cleared = self.judge.judge(part, frames, clean.identity.words)
+        cleared = self.judge.judge(part, frames, clean.identity.words, approved)
         names = self.header.names
         return Scrubbed(
             dataset=clean.dataset,

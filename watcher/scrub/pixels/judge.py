@@ -34,8 +34,10 @@ class PixelVerdict:
 
     `verdict` is "clean" (no sign of text), "read" (suspect, read, none found), "regions" (a
     device's rule was applied, no other text found) or "redacted" (text was found, filled, and the
-    picture read again). `boxes` is what must be filled. `clear_high_bits` says that bits outside
-    of Bits Stored are in use (an overlay, PS3.5 8.1.1) and must not travel. `report` says why.
+    picture read again), or "approved" (a person's boxes were filled, and no own word of the file
+    can be read outside of them). `boxes` is what must be filled. `clear_high_bits` says that bits
+    outside of Bits Stored are in use (an overlay, PS3.5 8.1.1) and must not travel. `report` says
+    why.
     """
 
     verdict: str
@@ -61,12 +63,22 @@ class PixelJudge:
             rules += read_rules(options.recipe, strict=True)
         return cls(rules, PictureReader(Markers(options.markers)), options.full_readings)
 
-    def judge(self, part: Part10, frames: Frames, words: frozenset[str]) -> PixelVerdict:
+    def judge(
+        self,
+        part: Part10,
+        frames: Frames,
+        words: frozenset[str],
+        approved: tuple[Box, ...] | None = None,
+    ) -> PixelVerdict:
         """Say what must be filled, or raise RefusedError(BURNED_IN) when that is not certain.
 
-        `words` are the file's own identifying values, for comparison with what is read.
+        `words` are the file's own identifying values, for comparison with what is read. With
+        `approved` a person has looked and these boxes are all that must be filled: the picture is
+        still read again, and refused when one of `words` is left in it.
         """
         try:
+            if approved is not None:
+                return self._approved(part.dataset, frames, OwnWords(words), approved)
             return self._judge(part.dataset, frames, OwnWords(words))
         except (cv2.error, *LIBRARY_ERRORS):
             raise RefusedError(Reason.BURNED_IN, "the reader failed") from None
@@ -78,6 +90,22 @@ class PixelJudge:
         """
         planes = Planes(part.dataset, frames).of(frames.frame(0))
         return self.reader.seen(planes)
+
+    def _approved(
+        self, dataset: Dataset, frames: Frames, words: OwnWords, boxes: tuple[Box, ...]
+    ) -> PixelVerdict:
+        fill = 255 if frames.photometric == "MONOCHROME1" else 0
+        budget, high_bits = Budget(self.full_readings), False
+        for number, (picture, used) in enumerate(_pictures(dataset, frames, True), 1):
+            high_bits |= used
+            planes = picture.planes + picture.faint
+            mine = [box[1:] for box in boxes if box[0] in (0, number)]
+            paint(planes, [Text(box, 1.0) for box in mine], fill)
+            if self.reader.own_words(planes, words, budget.spend()):
+                raise RefusedError(Reason.BURNED_IN, "own words left outside of the boxes")
+        device = Device.of(dataset, frames.rows, frames.columns).row
+        report = PixelReport("", tuple(1.0 for _ in boxes), budget.spent, device)
+        return PixelVerdict("approved", boxes, high_bits, report)
 
     def _judge(self, dataset: Dataset, frames: Frames, words: OwnWords) -> PixelVerdict:
         regions = apply_rules(self.rules, dataset, frames.rows, frames.columns)

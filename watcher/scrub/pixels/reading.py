@@ -118,6 +118,20 @@ class PictureReader:
         """Boxes of all that looks like text, read or not."""
         return [find.box for plane in planes for find in self._textness.find(plane, LOOK, EDGE)]
 
+    def own_words(self, planes: list[Plane], words: OwnWords, thorough: bool) -> bool:
+        """Whether one of the file's own words can be read anywhere in the picture."""
+        return any(
+            words.found_in(self._reader.read(plane, box).text)
+            for plane in planes
+            for find in self._finds(plane, thorough)
+            for box in find.boxes[:_PARTS]
+        )
+
+    def _finds(self, plane: Plane, thorough: bool) -> Iterator[Find]:
+        yield from self._textness.find(plane, LOOK, EDGE)
+        for scale in SCALES if thorough else ():
+            yield from self._reader.find(plane, scale, DETECTED)
+
     def _look(self, planes: list[Plane], words: OwnWords) -> Iterator[Text]:
         """The gate and the first reader: what the textness map shows, fine scales first."""
         for plane in planes:
