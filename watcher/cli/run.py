@@ -10,9 +10,10 @@ import click
 
 from watcher.cli.common import EXIT_LEFT_OVER, settings_option
 from watcher.cli.status import age
-from watcher.gateway import Gateway, Progress
+from watcher.gateway import Gateway
 from watcher.notify import Notifier
 from watcher.observe.log import Log
+from watcher.progress import Progress
 from watcher.settings import Settings
 
 
