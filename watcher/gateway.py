@@ -6,10 +6,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import Any
 
-from watcher import operations
+from watcher import operations, recovering
 from watcher.asking import Asking
 from watcher.auditing import open_audit
 from watcher.bell import cancel
@@ -23,6 +22,7 @@ from watcher.observe.metrics import Metrics
 from watcher.page import routes as page
 from watcher.pipeline import Pipeline
 from watcher.preparing import Preparing
+from watcher.progress import Progress, until_still
 from watcher.receiver.app import start as start_receiver
 from watcher.reviewing import Reviewing
 from watcher.scrub.keys import make_key
@@ -40,20 +40,6 @@ from watcher.workers import Workers
 _GRACE = 25.0
 
 Alive = Callable[[], Awaitable[bool]]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a backlog stands: files waiting, files settled, files settled per second so far."""
-
-    pending: int
-    settled: int
-    per_second: float
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Time to go at this rate, or None while there is none."""
-        return self.pending / self.per_second if self.per_second > 0 else None
 
 
 class Gateway:
@@ -124,7 +110,8 @@ class Gateway:
         workers = await stack.enter_async_context(Workers(settings.workers))
         checked = asyncio.create_task(workers.verify(settings.every_scrub()))
         stack.callback(checked.cancel)
-        self._writer = Writer(settings.state / "ledger.sqlite")
+        incomplete = await recovering.prove_ledger(settings.state, self._log)
+        self._writer = Writer(settings.state / "ledger.sqlite", disk.drop_ballast)
         stack.callback(self._writer.close)
         backend = await self._backend(stack)
         metrics = Metrics()
@@ -164,7 +151,9 @@ class Gateway:
             self._meet,
             self._moved,
         )
-        await self._recover()
+        if incomplete:
+            await recovering.complete_ledger(settings, self._spool, self._writer, self._log)
+        await recovering.recover(self._spool, self._writer, self._log)
         for line in await checked:
             self._log.event("loosened", level="warning", rule=line)
         self._intake = Intake(settings.intake, lambda customer: self.settings.of(customer).intake)
@@ -215,19 +204,6 @@ class Gateway:
         stack.push_async_callback(receiver.stop)
         return receiver.url
 
-    async def _recover(self) -> None:
-        begun = await asyncio.to_thread(self._spool.begun)
-        claims = await self._writer.run(lambda ledger: ledger.release_claims(begun))
-        for tally in await self.tallies():
-            if not self._spool.key_of(tally.customer).exists():
-                raise ConfigError(
-                    f"the key of customer {tally.customer!r} is missing from state/keys: put it "
-                    "back from a backup; a new key would give the same patient a new pseudonym"
-                )
-        wanted = await self._writer.run(lambda ledger: queries.outbox_ids(ledger.connection))
-        swept = await asyncio.to_thread(self._spool.sweep_outbox, wanted)
-        self._log.event("recovered", claims=claims, swept=swept)
-
     # -- what the parts tell each other --------------------------------------------------------
 
     def _paused(self) -> frozenset[str]:
@@ -266,11 +242,12 @@ class Gateway:
         working = _tasks(
             *self._preparing.working(),
             *self._tending.loops(),
+            recovering.keep_backups(self.settings.state, self._log),
             self._dispatchers.run(),
         )
         ends = _tasks(self._stop.wait())
         if drain is not None:
-            ends |= _tasks(self._until_still(drain, tell))
+            ends |= _tasks(until_still(self.tallies, lambda: self._intake.idle, drain, tell))
         try:
             done, _ = await asyncio.wait(
                 taking | working | ends, return_when=asyncio.FIRST_COMPLETED
@@ -292,26 +269,6 @@ class Gateway:
             await self._tending.dispose_all()
             await self._tending.note_head()
         await cancel(ending | forced)
-
-    async def _until_still(self, patience: float, tell: Callable[[Progress], None]) -> None:
-        """Return when everything that is here is settled, or nothing has moved for `patience`."""
-        started = moved = time.monotonic()
-        last: list[Tally] | None = None
-        first_settled: int | None = None
-        while True:
-            tallies = await self.tallies()
-            pending = sum(tally.pending for tally in tallies)
-            settled = sum(tally.seen for tally in tallies) - pending
-            first_settled = settled if first_settled is None else first_settled
-            if tallies != last:
-                last, moved = tallies, time.monotonic()
-            if self._intake.idle and pending == 0:
-                return
-            if time.monotonic() - moved > patience:
-                return
-            rate = (settled - first_settled) / max(time.monotonic() - started, 0.001)
-            tell(Progress(pending, settled, rate))
-            await asyncio.sleep(0.25)
 
 
 def _tasks(*work: Coroutine[Any, Any, Any]) -> set[asyncio.Task[Any]]:

@@ -15,9 +15,9 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from watcher.errors import DeferredError
+from watcher.errors import ConfigError, DeferredError, WatcherError
 from watcher.model import Reason
-from watcher.store.database import connect
+from watcher.store.database import BEYOND_USE, connect
 from watcher.store.ledger import Ledger
 
 T = TypeVar("T")
@@ -29,8 +29,9 @@ _GROUP = 512
 class Writer:
     """Runs functions of the ledger, each in its own savepoint, many in one transaction."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the ledger. Raises ConfigError."""
+    def __init__(self, path: Path, on_full: Callable[[], object] = lambda: None) -> None:
+        """Open the ledger; `on_full` is called when it has found no room. Raises ConfigError."""
+        self._on_full = on_full
         self._connection = connect(path)
         self._ledger = Ledger(self._connection)
         self._waiting: queue.SimpleQueue[tuple[Work, Future[Any]] | None] = queue.SimpleQueue()
@@ -88,6 +89,8 @@ class Writer:
         except sqlite3.Error as error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
+            if _code(error) == sqlite3.SQLITE_FULL:
+                self._on_full()
             failure = _translated(error)
             for _, done in group:
                 done.set_exception(failure)
@@ -105,6 +108,12 @@ class Writer:
             result = work(self._ledger)
         except sqlite3.OperationalError:
             raise  # no room or no disk: the whole group fails, and is tried again by its owners
+        except sqlite3.DatabaseError as error:
+            if _code(error) in BEYOND_USE:
+                raise
+            db.execute("ROLLBACK TO one")
+            db.execute("RELEASE one")
+            return None, error
         except Exception as error:  # noqa: BLE001 - handed to the caller, who owns it
             db.execute("ROLLBACK TO one")
             db.execute("RELEASE one")
@@ -113,7 +122,13 @@ class Writer:
         return result, None
 
 
-def _translated(error: sqlite3.Error) -> DeferredError:
-    code = getattr(error, "sqlite_errorcode", 0)
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _translated(error: sqlite3.Error) -> WatcherError:
+    code = _code(error)
+    if code in BEYOND_USE:
+        return ConfigError("state/ledger.sqlite is damaged; start again to have it restored")
     full = code == sqlite3.SQLITE_FULL
     return DeferredError(Reason.DISK_FULL if full else Reason.UNREADABLE, f"ledger-{code}")

@@ -1,0 +1,72 @@
+"""The first minute of a start: is the ledger sound, and what did the last process leave behind?"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from pathlib import Path
+
+from watcher.errors import ConfigError, DeferredError
+from watcher.observe.log import Log
+from watcher.settings import Settings
+from watcher.store import queries, rescue
+from watcher.store.spool import Spool
+from watcher.store.writer import Writer
+
+_BACKUP_EVERY = 3600.0
+
+
+async def prove_ledger(state: Path, log: Log) -> bool:
+    """Check the ledger; one that is not sound is replaced by its last backup.
+
+    Returns whether it has to be completed from the files. Raises ConfigError when the disk does
+    not let us tell: then nothing is replaced.
+    """
+    path = state / "ledger.sqlite"
+    waits = rescue.incomplete(state)
+    if await asyncio.to_thread(rescue.sound, path) and (path.exists() or not waits):
+        return waits
+    restored = await asyncio.to_thread(rescue.restore, state, time.time())
+    log.event("ledger-unsound", level="error", restored=restored)
+    return True
+
+
+async def complete_ledger(settings: Settings, spool: Spool, writer: Writer, log: Log) -> None:
+    """Enter into a restored ledger what archive and quarantine know better."""
+    root, now = settings.intake.root, time.time()
+    found = await writer.run(lambda ledger: rescue.complete(ledger, spool, root, now))
+    await asyncio.to_thread(rescue.completed, spool.state)
+    log.event(
+        "ledger-completed",
+        level="warning",
+        delivered=found.delivered,
+        quarantined=found.quarantined,
+    )
+
+
+async def recover(spool: Spool, writer: Writer, log: Log) -> None:
+    """Take up what a dead process had in hand. Raises ConfigError for a key that is gone."""
+    begun = await asyncio.to_thread(spool.begun)
+    claims = await writer.run(lambda ledger: ledger.release_claims(begun))
+    for tally in await writer.run(lambda ledger: queries.tallies(ledger.connection)):
+        if not spool.key_of(tally.customer).exists():
+            raise ConfigError(
+                f"the key of customer {tally.customer!r} is missing from state/keys: put it "
+                "back from a backup; a new key would give the same patient a new pseudonym"
+            )
+    wanted = await writer.run(lambda ledger: queries.outbox_ids(ledger.connection))
+    swept = await asyncio.to_thread(spool.sweep_outbox, wanted)
+    log.event("recovered", claims=claims, swept=swept)
+
+
+async def keep_backups(state: Path, log: Log, every: float = _BACKUP_EVERY) -> None:
+    """Copy the ledger once an hour, the first time at once, for ever."""
+    while True:
+        size = (state / "ledger.sqlite").stat().st_size
+        if shutil.disk_usage(state).free > 4 * size:
+            try:
+                await asyncio.to_thread(rescue.keep_backup, state)
+            except DeferredError:
+                log.event("backup-failed", level="warning")
+        await asyncio.sleep(every)
