@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from struct import pack
+from struct import Struct, pack
 from typing import Any
 
 from pydicom.charset import convert_encodings
@@ -20,6 +20,10 @@ from pydicom.filewriter import write_data_element, write_dataset
 from watcher.dicom.elements import LONG_VRS, SHORT_VRS, UNDEFINED, Coding, corrupt
 from watcher.dicom.quiet import LIBRARY_ERRORS, quiet
 
+_EXPLICIT = {True: Struct("<HH2sH").pack, False: Struct(">HH2sH").pack}
+_EXPLICIT_LONG = {True: Struct("<HH2sHL").pack, False: Struct(">HH2sHL").pack}
+_IMPLICIT = {True: Struct("<HHL").pack, False: Struct(">HHL").pack}
+_CODES = {code.decode(): code for code in LONG_VRS | SHORT_VRS}
 _FIRST = 0x00030000  # groups 0000 and 0002 belong to no data set
 _LONG = frozenset(vr.decode() for vr in LONG_VRS)
 _SHORT = frozenset(vr.decode() for vr in SHORT_VRS)
@@ -53,12 +57,13 @@ def encode(
 
 def element_header(tag: int, vr: str, length: int, coding: Coding) -> bytes:
     """Tag, VR and length, UNDEFINED included (PS3.5 7.1.2, 7.1.3)."""
-    order, group, number = "<" if coding.little else ">", tag >> 16, tag & 0xFFFF
+    group, number = tag >> 16, tag & 0xFFFF
     if not coding.explicit:
-        return pack(f"{order}HHL", group, number, length)
+        return _IMPLICIT[coding.little](group, number, length)
+    code = _CODES.get(vr) or vr.encode("ascii")
     if vr in _LONG:
-        return pack(f"{order}HH2sHL", group, number, vr.encode("ascii"), 0, length)
-    return pack(f"{order}HH2sH", group, number, vr.encode("ascii"), length)
+        return _EXPLICIT_LONG[coding.little](group, number, code, 0, length)
+    return _EXPLICIT[coding.little](group, number, code, length)
 
 
 def _copied(

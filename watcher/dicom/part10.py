@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
+from pydicom.charset import convert_encodings, default_encoding
+from pydicom.dataelem import RawDataElement, empty_value_for_VR
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
 from pydicom.uid import UID
+from pydicom.values import convert_string
 
-from watcher.dicom.elements import corrupt
+from watcher.dicom import dictionary
+from watcher.dicom.elements import LONG_VRS, PIXEL_TAGS, SHORT_VRS, UNDEFINED, Element, corrupt
 from watcher.dicom.quiet import LIBRARY_ERRORS, quiet
 from watcher.dicom.walk import PixelSpan, Walk
 from watcher.options import Limits
 
+_CHARACTER_SET = BaseTag(0x00080005)
+_VRS = {code: code.decode("ascii") for code in SHORT_VRS | LONG_VRS}
+_EMPTY: dict[str | None, Any] = {
+    vr: empty_value_for_VR(vr, raw=True) for vr in (*_VRS.values(), None)
+}
 _IMPLICIT_VR = {0x7FE00008: "OF", 0x7FE00009: "OD", 0x7FE00010: "OW"}  # PS3.5 A.1
 
 
@@ -53,16 +64,64 @@ def parse(buffer: memoryview, walk: Walk, limits: Limits) -> Part10:
     try:
         with quiet():
             meta = _file_meta(buffer, walk)
-            dataset = read_dataset(
-                BytesIO(_header(walk)), not walk.coding.explicit, walk.coding.little
-            )
+            dataset = _as_walked(walk) or _as_pydicom_reads(walk)
     except LIBRARY_ERRORS:
         raise corrupt("header") from None
+    dataset.file_meta = meta
+    return Part10(dataset, _pixel_element(walk.data, walk.pixels) if walk.pixels else None)
+
+
+def _as_walked(walk: Walk) -> Dataset | None:
+    """The data set from the walk's own elements; None where one is not by the book.
+
+    Three times as fast as reading the bytes again. A sequence of undefined length becomes one of
+    defined length: whoever wants its items reads them from its bytes.
+    """
+    found: dict[BaseTag, RawDataElement] = {}
+    implicit, little = not walk.coding.explicit, walk.coding.little
+    data = bytes(walk.data[walk.start : walk.pixels.before if walk.pixels else walk.stop])
+    for entry in walk.elements:
+        if entry.tag >> 16 in (0, 2) or entry.tag in PIXEL_TAGS:
+            continue
+        vr = _vr(entry, implicit)
+        if vr == "":
+            return None
+        stop = entry.end - 8 if entry.length == UNDEFINED else entry.end
+        start = entry.value - walk.start
+        if stop - walk.start <= len(data):
+            value: bytes | None = data[start : stop - walk.start]
+        else:
+            value = bytes(walk.data[entry.value : stop])
+        tag = BaseTag(entry.tag)
+        found[tag] = RawDataElement(
+            tag, vr, stop - entry.value, value or _EMPTY[vr], entry.value, implicit, little
+        )
+    made = Dataset(found)  # type: ignore[arg-type]
+    made.set_original_encoding(implicit, little, _encoding(found, little))
+    return made
+
+
+def _vr(entry: Element, implicit: bool) -> str | None:
+    """The VR as written, None where it is not written, "" where it takes pydicom to tell."""
+    if entry.length == UNDEFINED:
+        known = dictionary.vr(entry.tag) if implicit else entry.vr.decode("ascii", "replace")
+        return "SQ" if known == "SQ" else ""
+    return None if implicit else _VRS.get(entry.vr, "")
+
+
+def _encoding(found: dict[BaseTag, RawDataElement], little: bool) -> str | list[str]:
+    declared = found.get(_CHARACTER_SET)
+    if declared is None:
+        return default_encoding
+    return convert_encodings(convert_string(declared.value or b"", little))
+
+
+def _as_pydicom_reads(walk: Walk) -> Dataset:
+    dataset = read_dataset(BytesIO(_header(walk)), not walk.coding.explicit, walk.coding.little)
     for entry in walk.elements:
         if entry.tag >> 16 in (0, 2) and entry.tag in dataset:
             del dataset[entry.tag]
-    dataset.file_meta = meta
-    return Part10(dataset, _pixel_element(walk.data, walk.pixels) if walk.pixels else None)
+    return dataset
 
 
 def _file_meta(buffer: memoryview, walk: Walk) -> FileMetaDataset:

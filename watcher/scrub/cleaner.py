@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from watcher.dicom import charset, dictionary
-from watcher.dicom.names import UID, Dataset, FileMetaDataset, Tag, tag_for_keyword
+from watcher.dicom.names import (
+    LIBRARY_ERRORS,
+    UID,
+    Dataset,
+    FileMetaDataset,
+    Tag,
+    tag_for_keyword,
+)
 from watcher.dicom.part10 import Part10
 from watcher.errors import RefusedError
 from watcher.model import Reason
@@ -17,7 +24,7 @@ from watcher.scrub.guard import Guard
 from watcher.scrub.header import Header, Trace, Treated
 from watcher.scrub.identity import Identity, Kind, Known
 from watcher.scrub.keys import CustomerKey
-from watcher.scrub.nested import tree
+from watcher.scrub.nested import Item, tree
 from watcher.scrub.patient import Subject
 from watcher.scrub.plan import KEEP, Plan
 from watcher.scrub.private import PrivateRules
@@ -66,9 +73,9 @@ class HeaderCleaner:
         """The clean header of a parsed file, which is left as it is.
 
         Raises RefusedError(MISSING_ATTRIBUTE) without one of the UIDs that every Instance has, and
-        (CORRUPT) for a transfer syntax that is no single UID.
+        (CORRUPT) for a sequence that cannot be read or a transfer syntax that is no single UID.
         """
-        source = tree(part.dataset)
+        source = _tree(part.dataset)
         subject = Subject.of(source, self.options.issuer_distinguishes)
         identity = Identity.of(source)
         coding = Coding(part.dataset)
@@ -138,6 +145,13 @@ class HeaderCleaner:
         if coding.wide:
             found[_CHARACTER_SET] = coding.element(_CHARACTER_SET, "CS", "ISO_IR 192")
         return coding.dataset(found)
+
+
+def _tree(dataset: Dataset) -> Item:
+    try:
+        return tree(dataset)
+    except LIBRARY_ERRORS:  # pydicom reads the sequences that are not written by the book
+        raise RefusedError(Reason.CORRUPT, "sequence") from None
 
 
 def _meta(source: Dataset) -> FileMetaDataset:

@@ -7,6 +7,7 @@ C.12.1.1.2): whatever the source declared, the output can be encoded and read.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from struct import Struct
 from typing import Any
@@ -107,15 +108,27 @@ def text(element: Element, vr: str, encodings: tuple[str, ...]) -> str:
 
 def charset_terms(element: Element | None) -> tuple[str, ...]:
     """The values of Specific Character Set (0008,0005)."""
-    if element is None:
+    if element is None or not element.value:
         return ()
-    found = tuple(term.strip(" \0") for term in text(element, "CS", ()).split("\\"))
+    if isinstance(element.value, bytes):
+        return _terms(element.value)
+    return _terms(text(element, "CS", ()).encode("latin-1", "replace"))
+
+
+@functools.lru_cache(maxsize=256)
+def _terms(value: bytes) -> tuple[str, ...]:
+    found = tuple(term.strip(" \0") for term in value.decode("latin-1").split("\\"))
     return found if any(found) else ()
+
+
+@functools.cache
+def _tag(keyword: str) -> BaseTag:
+    return Tag(keyword)
 
 
 def value_of(source: Item | Dataset, keyword: str, vr: str = "LO") -> str:
     """The value of a top-level Attribute as text without its padding; "" when it is not there."""
-    tag = Tag(keyword)
+    tag = _tag(keyword)
     if tag not in source:
         return ""
     declared = source.get_item(_CHARACTER_SET) if _CHARACTER_SET in source else None

@@ -216,11 +216,10 @@ class Functions:
 
 
 def _each(text: str, function: Callable[[str], str]) -> str:
-    if "\\" not in text:
-        value = text.strip(" \0")
-        return function(value) if value else ""
+    """Every value by itself; where none changes, the text with its padding."""
     values = [value.strip(" \0") for value in text.split("\\")]
-    return "\\".join(function(value) if value else "" for value in values)
+    cleaned = [function(value) if value else "" for value in values]
+    return text if cleaned == values else "\\".join(cleaned)
 
 
 def _calendar(match: re.Match[str]) -> dt.date | None:

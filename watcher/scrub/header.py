@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -28,6 +29,11 @@ from watcher.scrub.private import PrivateRules
 _CHARACTER_SET = 0x00080005
 _CODE_VALUES = frozenset({0x00080100, 0x00080119})
 _SCHEME = 0x00080102
+# Numbers too short to be anybody's: `checked` would return them as they are.
+_ONE_NUMBER = rb"[+-]?(?:\d{1,5}+(?:\.\d{0,5}+)?|\.\d{1,5}+)(?:[eE][+-]?\d{1,3}+)?"
+_SHORT_NUMBERS = re.compile(
+    rb" *+(?:" + _ONE_NUMBER + rb")?+ *+(?:\\ *+(?:" + _ONE_NUMBER + rb")?+ *+)*+\0*+"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +77,11 @@ class Header:
         if _CHARACTER_SET in source:
             encodings = charset.codecs(charset_terms(source[_CHARACTER_SET]))
         found: Clean = {}
-        owners = self._private.owners(source)
+        owners, traced = self._private.owners(source), self._trace is not None
         for tag, element in source.items():
             if tag & 0x10000:
+                if not traced and not self._private.knows(tag, owners):
+                    continue
                 vr = self._private.vr(element, owners)
                 steps = self._plan.private_steps(vr)
                 if self._private.keeps(tag, owners):
@@ -111,14 +119,19 @@ class Header:
         if vr == "SQ":
             return self._sequence(steps, element, encodings, path)
         value: str | bytes = b""
+        before = ""
+        if vr in {"DS", "IS"} and steps[0].value == "checked" and _are_short(element.value):
+            return self._kept(element, vr, encodings)
         for number, step in enumerate(steps):
             if step.act == REMOVE:
                 return None
             if step.act == KEEP:
                 return self._kept(element, vr, encodings)
             if number == 0 and step.act == FUNCTION:
-                value = text(element, vr, encodings)
+                value = before = text(element, vr, encodings)
             value = self._value(step.act, step.value, value, int(element.tag), vr)
+        if before and (value == before or value == before.rstrip(" \0")):
+            return self._kept(element, vr, encodings)
         return self._coding.element(element.tag, vr, value)
 
     def _value(self, act: str, argument: str, value: str | bytes, tag: int, vr: str) -> str | bytes:
@@ -176,6 +189,10 @@ class Header:
         """A code that says nothing (PS3.15 E.1.1 wants a dummy that is valid)."""
         coded = ((0x00080100, "SH", "ANON"), (_SCHEME, "SH", "99ANON"), (0x00080104, "LO", "ANON"))
         return {tag: self._coding.element(Tag(tag), vr, value) for tag, vr, value in coded}
+
+
+def _are_short(value: object) -> bool:
+    return isinstance(value, bytes) and _SHORT_NUMBERS.fullmatch(value) is not None
 
 
 def _vr(element: Element) -> str:

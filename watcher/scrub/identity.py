@@ -169,13 +169,13 @@ def _private_kind(dataset: Dataset | Item, element: Any) -> Kind | None:
     """The kind of a private element by its VR, or its name in a published dictionary."""
     if element.VR in _BY_VR:
         return _BY_VR[element.VR]
-    if element.VR not in _TEXT or element.tag.element < 0x1000:
+    if element.VR not in _TEXT or int(element.tag) & 0xFFFF < 0x1000:
         return None
-    group, block = element.tag.group, element.tag.element >> 8
-    creator = dataset.get_item((group, block)) if (group, block) in dataset else None
+    tag = int(element.tag)
+    creator = dataset.get(tag & 0xFFFF0000 | (tag & 0xFFFF) >> 8)
     owner = creator.value if creator is not None else ""
     owner = owner.decode("latin-1") if isinstance(owner, bytes) else str(owner or "")
-    return _vendor_kind(owner.strip(" \0"), int(element.tag))
+    return _vendor_kind(owner.strip(" \0"), tag)
 
 
 @functools.lru_cache(maxsize=4096)

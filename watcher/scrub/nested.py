@@ -11,7 +11,7 @@ from struct import Struct
 from typing import Any
 
 from watcher.dicom import dictionary
-from watcher.dicom.names import BaseTag, DataElement, Dataset, RawDataElement, Tag
+from watcher.dicom.names import BaseTag, DataElement, Dataset, RawDataElement, Tag, quiet
 
 Element = DataElement | RawDataElement
 
@@ -60,7 +60,9 @@ def _branch(dataset: Dataset, element: Element) -> Element:
             return _sequence(element.tag, reader.whole())
         except _OddError:
             pass
-    return _sequence(element.tag, (tree(item) for item in dataset[element.tag].value or ()))
+    with quiet():
+        items = dataset[element.tag].value or ()
+    return _sequence(element.tag, (tree(item) for item in items))
 
 
 def _sequence(tag: BaseTag, items: Iterable[Item]) -> RawDataElement:

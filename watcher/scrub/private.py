@@ -46,10 +46,18 @@ class PrivateRules:
         """Who reserved which block of which group in this data set or item."""
         found: dict[int, str] = {}
         for tag, element in source.items():
-            if self.is_creator(tag):
+            if tag & 0x10000 and 0x10 <= tag & 0xFFFF <= 0xFF:
                 creator = text(element, "LO", ("iso8859",)).strip(" \0")
                 found[tag & 0xFFFF0000 | tag & 0xFF] = creator
         return found or _NONE
+
+    def knows(self, tag: int, owners: Owners) -> bool:
+        """Whether anything but removal can become of this element."""
+        creator = owners.get(tag & 0xFFFF0000 | (tag & 0xFFFF) >> 8)
+        if creator is None:
+            return False
+        place = tag >> 16, creator, tag & 0xFF
+        return place in self.safe or place in self.kept
 
     def vr(self, element: Element, owners: Owners) -> str:
         """The VR of a safe element, as its file or else the table says; "" when it is not safe."""

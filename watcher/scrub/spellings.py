@@ -26,7 +26,7 @@ def placeholders() -> frozenset[str]:
     return frozenset(w for line in text.splitlines() if line[0] != "#" for w in line.split())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Spellings:
     """What to look for, each mapped to the tag it came from.
 
@@ -48,6 +48,11 @@ class Spellings:
     uids: dict[str, str] = field(default_factory=dict)
     compact_days: dict[str, str] = field(default_factory=dict)
     starts: set[str] = field(default_factory=set)
+
+    @functools.cached_property
+    def heads(self) -> frozenset[str]:
+        """Every folded run of letters or digits with which a known value may begin."""
+        return frozenset(self.names) | self.places.keys() | self.starts
 
     @classmethod
     def of(cls, known: Iterable[tuple[str, str, str, bytes]]) -> Spellings:

@@ -95,7 +95,10 @@ def test_listed_words_stay(data):  # type: ignore[no-untyped-def]
     listed = sorted(
         w
         for w in vocabulary.sure()
-        if vocabulary.certain(w) and w not in vocabulary.rare() and w.isascii() and w.isalpha()
+        if vocabulary.certain(w)
+        and w not in vocabulary.rare() | vocabulary.cue("title")  # a name follows a title
+        and w.isascii()
+        and w.isalpha()
     )
     chosen = data.draw(st.lists(st.sampled_from(listed), min_size=1, max_size=6))
     text = data.draw(st.sampled_from((str, str.upper)))(" ".join(chosen))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from watcher.scrub import dates
@@ -17,6 +18,8 @@ _GROUPS = re.compile(r"\d[\d\s./()+-]*\d")
 _MOST_RUNS = 12
 _WIDEST_GAP = 3
 _SHORTEST_CODE = 4
+_FEWEST_DIGITS = 3  # of a day: 3 Feb 71
+_REMEMBERED = 256
 
 
 class _Run(NamedTuple):
@@ -33,15 +36,32 @@ def find(text: str, spellings: Spellings) -> Iterator[tuple[int, int, str]]:
     Spans may overlap. A name is reported even where it is also a common word; a word of an address
     or an institution only where it is not. Codes of less than four characters are not looked for.
     """
-    found = [_Run(m.start(), m.end(), fold(m[0])) for m in _RUN.finditer(text)]
-    for i, run in enumerate(found):
-        if run.folded in spellings.names or _tells_place(run.folded, spellings):
-            yield run.start, run.end, run.folded
-        if run.folded in spellings.starts:
-            yield from _joined(text, found[i : i + _MOST_RUNS], spellings)
-    if any(run.folded.isdigit() for run in found):
+    cut = _cut if len(text) <= _REMEMBERED else _cut.__wrapped__
+    found, words, digits = cut(text)
+    if not spellings.heads.isdisjoint(words):
+        for i, run in enumerate(found):
+            if run.folded in spellings.names or _tells_place(run.folded, spellings):
+                yield run.start, run.end, run.folded
+            if run.folded in spellings.starts:
+                yield from _joined(text, found[i : i + _MOST_RUNS], spellings)
+    if digits >= _FEWEST_DIGITS:
         yield from _numbers(text, spellings)
-    for value in (*spellings.scripts, *(u for u in spellings.uids if len(u) > 8)):
+    if not text.isascii():
+        yield from _verbatim(text, spellings.scripts)
+    if text.count(".") > 2:
+        yield from _verbatim(text, (uid for uid in spellings.uids if len(uid) > 8))
+
+
+@functools.lru_cache(maxsize=4096)
+def _cut(text: str) -> tuple[list[_Run], frozenset[str], int]:
+    """The runs of a text, what they spell, and how many digits it has."""
+    found = [_Run(m.start(), m.end(), fold(m[0])) for m in _RUN.finditer(text)]
+    digits = sum(run.end - run.start for run in found if run.folded.isdigit())
+    return found, frozenset(run.folded for run in found), digits
+
+
+def _verbatim(text: str, values: Iterable[str]) -> Iterator[tuple[int, int, str]]:
+    for value in values:
         at = text.find(value)
         while at >= 0:
             yield at, at + len(value), ""
