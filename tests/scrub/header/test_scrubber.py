@@ -24,8 +24,8 @@ class Judge:
         self.verdict = verdict
         self.words: frozenset[str] = frozenset()
 
-    def judge(self, part: Any, frames: Any, words: frozenset[str]) -> PixelVerdict:
-        del part, frames
+    def judge(self, part: Any, frames: Any, words: frozenset[str], approved: Any) -> PixelVerdict:
+        del part, frames, approved
         self.words = words
         if self.verdict is None:
             raise RefusedError(Reason.BURNED_IN, "test")
