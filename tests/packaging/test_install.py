@@ -89,9 +89,10 @@ def test_bundle_install_run_upgrade_and_the_way_back(tmp_path: Path) -> None:
     shutil.copy(str(get_testdata_file("CT_small.dcm")), tmp_path / "drop" / "demo")
     with gateway(watcher, settings):
         until = time.monotonic() + 120
-        while '"delivered": 1' not in run(watcher, "status", "--json", "--settings", settings):
+        while not list((tmp_path / "state" / "archive").rglob("*.dcm")):
             assert time.monotonic() < until
             time.sleep(0.5)
+    assert '"delivered": 1' in run(watcher, "status", "--json", "--settings", settings)
 
     newer = bundled(tmp_path, "9.0", bundle)
     run(newer / "install", *where)

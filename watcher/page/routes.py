@@ -74,7 +74,11 @@ def routes(desk: Desk) -> list[web.AbstractRouteDef]:
     async def held(_: web.Request) -> web.Response:
         return web.json_response(await desk.held())
 
+    async def no_icon(_: web.Request) -> web.Response:
+        return web.Response(status=204)  # every browser asks
+
     return [
+        web.get("/favicon.ico", no_icon),
         *(web.get(path, _static(*file)) for path, file in _FILES.items()),
         web.get("/api/session", session),
         web.get("/api/overview", overview),
