@@ -1,0 +1,88 @@
+"""`python -m scripts.training NETWORK`: learn for some minutes, then write the ONNX file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from scripts.training import networks
+from scripts.training.planting import Example, Planter
+from watcher.scrub.pixels.textness import inputs
+
+_BATCH, _RATE, _REPORT = 32, 3e-3, 100
+
+
+def batch(network: str, examples: list[Example]) -> tuple[torch.Tensor, ...]:
+    """Inputs, labels and weights of some examples, at the network's stride."""
+    label = np.stack([e.label for e in examples])
+    weight = np.stack([e.weight for e in examples])
+    if network == "textness":
+        shown = np.stack([inputs(e.plane) for e in examples])
+        return tuple(map(torch.from_numpy, (shown, label.astype(np.float32), weight)))
+    planes = torch.from_numpy(np.stack([e.plane for e in examples])).float()[:, None]
+    shape = (len(label), label.shape[1] // 2, 2, label.shape[2] // 2, 2)
+    text = (weight * label).reshape(shape).max((2, 4))
+    other = weight.reshape(shape).min((2, 4))
+    found = text > 0.3
+    return (
+        functional.pad(planes, (1, 1, 1, 1), mode="reflect"),
+        torch.from_numpy(found.astype(np.float32)),
+        torch.from_numpy(np.where(found, text, other).astype(np.float32)),
+    )
+
+
+def loss(logits: torch.Tensor, label: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Cross entropy that cares most for what is still wrong."""
+    entropy = functional.binary_cross_entropy_with_logits(logits, label, reduction="none")
+    sure = torch.sigmoid(logits.detach())
+    right = torch.where(label > 0, sure, 1 - sure)
+    return (entropy * weight * (1.15 - right)).sum() / weight.sum()
+
+
+def learn(network: str, minutes: float, planter: Planter) -> dict[str, torch.Tensor]:
+    """Train from scratch with a rate that falls as a cosine over the time given."""
+    layers: Any = networks.SCAN if network == "scan" else networks.TEXTNESS
+    forward: Any = networks.scan if network == "scan" else networks.textness
+    weights = networks.fresh(layers)
+    optimiser = torch.optim.AdamW(list(weights.values()), _RATE, weight_decay=1e-4)
+    start, step = time.monotonic(), 0
+    while (share := (time.monotonic() - start) / (60 * minutes)) < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = _RATE * min(1, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * share))
+        shown, label, weight = batch(network, [planter.example() for _ in range(_BATCH)])
+        error = loss(forward(weights, shown), label, weight)
+        optimiser.zero_grad()
+        error.backward()
+        optimiser.step()
+        step += 1
+        if step % _REPORT == 0:
+            print(f"{step} steps, {time.monotonic() - start:.0f} s, loss {float(error):.4f}")
+    return weights
+
+
+def main(argv: list[str]) -> int:
+    """Train and export one network."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("network", choices=("scan", "textness"))
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--fonts", type=Path, help="a folder of .ttf fonts to use as well")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(argv)
+    torch.manual_seed(options.seed)
+    fonts = sorted(options.fonts.rglob("*.ttf")) if options.fonts else []
+    weights = learn(options.network, options.minutes, Planter(options.seed, fonts))
+    export = networks.export_scan if options.network == "scan" else networks.export_textness
+    export(weights, options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
