@@ -26,7 +26,6 @@ _IMPLICIT = {True: Struct("<HHL").pack, False: Struct(">HHL").pack}
 _CODES = {code.decode(): code for code in LONG_VRS | SHORT_VRS}
 _FIRST = 0x00030000  # groups 0000 and 0002 belong to no data set
 _LONG = frozenset(vr.decode() for vr in LONG_VRS)
-_SHORT = frozenset(vr.decode() for vr in SHORT_VRS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,11 @@ def _copied(
     for tag, element in dataset.items():
         number = int(tag)
         if number >= _FIRST and (number & 0xFFFF or number >> 16 <= 6):
-            made[number] = _element(element, coding, charset)
+            value = _own_bytes(element, coding)
+            if value is None:
+                made[number] = _by_library(element, coding, charset)
+            else:
+                made[number] = element_header(number, element.VR or "", len(value), coding) + value
     for change in changes:
         made.pop(change.tag, None)
         if change.value is not None:
@@ -91,10 +94,7 @@ def _copied(
     return before, b"".join(data for tag, data in plain if tag >= pixels.stop)
 
 
-def _element(element: Any, coding: Coding, charset: list[str]) -> bytes:
-    if isinstance(element, RawDataElement) and _copies(element, coding):
-        value = element.value or b""
-        return element_header(int(element.tag), element.VR or "", len(value), coding) + value
+def _by_library(element: Any, coding: Coding, charset: list[str]) -> bytes:
     buffer = DicomBytesIO()
     buffer.is_implicit_VR, buffer.is_little_endian = not coding.explicit, coding.little
     if element.VR is None:  # an implicit element in an explicit data set
@@ -114,16 +114,18 @@ def _converted(
     return _by_pydicom(lower, coding, "iso8859"), _by_pydicom(upper, coding, charset)
 
 
-def _copies(element: RawDataElement, coding: Coding) -> bool:
-    """Whether the element's own bytes are what is to be written."""
-    if element.is_little_endian != coding.little or element.is_implicit_VR == coding.explicit:
-        return False
+def _own_bytes(element: Any, coding: Coding) -> bytes | None:
+    """The element's own bytes if they are what is to be written."""
+    if type(element) is not RawDataElement or element.length == UNDEFINED:
+        return None
     value = element.value or b""
-    if element.length == UNDEFINED or not isinstance(value, bytes) or len(value) % 2:
-        return False
-    if not coding.explicit:
-        return True
-    return element.VR in _LONG or (element.VR in _SHORT and len(value) <= 0xFFFF)
+    if element.is_little_endian != coding.little or element.is_implicit_VR == coding.explicit:
+        return None
+    if type(value) is not bytes or len(value) & 1:
+        return None
+    if coding.explicit and element.VR not in (_CODES if len(value) <= 0xFFFF else _LONG):
+        return None
+    return value
 
 
 def _value(change: Change, coding: Coding) -> bytes:

@@ -60,6 +60,7 @@ _SHORTEST_EMBEDDED = 6
 _SHORTEST_NUMBER = 6
 _SHORTEST_PART = 7
 _SHORTEST_BYTES = 4
+_SHORTEST_UID = 8  # "0" stands for no UID at all, and in every number
 
 
 class Guard:
@@ -93,7 +94,11 @@ class Guard:
         ]
         self._days = {d: t for d, t in known.days.items() if d not in moved}
         self._compact = {d.strftime("%Y%m%d").encode(): t for d, t in self._days.items()}
-        self._uids = {uid.encode("latin-1", "replace"): t for uid, t in known.uids.items()}
+        self._uids = {
+            uid.encode("latin-1", "replace"): t
+            for uid, t in known.uids.items()
+            if len(uid) > _SHORTEST_UID
+        }
         self._exact = {
             k.value.lower().encode("latin-1", "replace"): k.tag
             for k in identity.known
@@ -207,12 +212,12 @@ def _first(known: Mapping[bytes, str], found: set[bytes], low: bytes) -> str | N
     hits = known.keys() & found
     if hits:
         return known[min(hits)]
-    trimmed = {t[:-1] for t in found if len(t) > _SHORTEST_NAME}
-    trimmed |= {t[1:] for t in found if len(t) > _SHORTEST_NAME}
-    for hit in known.keys() & trimmed:
-        bare = re.escape(hit)
-        if re.search(bare + rb"[a-z0-9.]\0|\0[a-z0-9.]" + bare + rb"(?![a-z0-9])", low):
-            return known[hit]
+    for token in known:
+        if token in low:
+            bare = re.escape(token)
+            near = rb"(?<![a-z0-9])" + bare + rb"[a-z0-9.]\0|\0[a-z0-9.]" + bare + rb"(?![a-z0-9])"
+            if re.search(near, low):
+                return known[token]
     return None
 
 
