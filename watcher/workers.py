@@ -10,6 +10,7 @@ import resource
 import signal
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from types import TracebackType
 from typing import Any, Self
@@ -55,6 +56,12 @@ def _context() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["watcher.prepare"])
     return context
+
+
+def warm() -> None:
+    """Start the fork server now, so that its libraries load while the caller loads its own."""
+    _context()
+    forkserver.ensure_running()
 
 
 class Workers:
