@@ -49,6 +49,8 @@ class Asking:
             return {"text": (await self._vitals.exposition()).decode()}
         if verb == "device-rule":
             return await self._note_rule(request, Person(who, self._audit))
+        if verb == "wake":
+            return self._wake()
         if verb not in operations.VERBS:
             raise NotPossibleError("unknown request")
         now, there = time.time(), await self._original_there(id_)
@@ -56,11 +58,15 @@ class Asking:
         answer = await self._writer.run(
             lambda ledger: operations.act(ledger, self._spool, person, verb, id_, there, now)
         )
-        self._on_queued()
-        self._dispatchers.ring_all()
+        self._wake()
         if verb == "retry":
             self._dispatchers.resume(answer["customer"])
         return answer
+
+    def _wake(self) -> Answer:
+        self._on_queued()
+        self._dispatchers.ring_all()
+        return {"awake": True}
 
     async def _note_rule(self, request: Request, person: Person) -> Answer:
         facts = {name: request.get(name, "") for name in ("device", "rule")}

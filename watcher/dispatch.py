@@ -44,6 +44,7 @@ class Dispatch:
         log: Log,
         on_delivered: Callable[[], None],
         on_queued: Callable[[], None],
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self._customer = customer
         self._options = options
@@ -54,6 +55,7 @@ class Dispatch:
         self._log = log
         self._on_delivered = on_delivered
         self._on_queued = on_queued
+        self._paused = paused
         self._opened = hours.windows(options.hours)
         self._bell = Bell()
         self._breaker = Breaker()
@@ -101,7 +103,7 @@ class Dispatch:
 
     def _room(self) -> int:
         now = time.time()
-        if self._closing or self._shut(now) > 0:
+        if self._closing or self._paused() or self._shut(now) > 0:
             return 0
         return self._breaker.room(now, self._options.concurrency) - len(self._under_way)
 

@@ -33,6 +33,7 @@ class Dispatchers:
         log: Log,
         on_delivered: Callable[[], None],
         on_queued: Callable[[], None],
+        paused: Callable[[], frozenset[str]],
     ) -> None:
         self._settings = settings
         self._backend = backend
@@ -42,6 +43,7 @@ class Dispatchers:
         self._log = log
         self._on_delivered = on_delivered
         self._on_queued = on_queued
+        self._paused = paused
         self._dispatches: dict[str, Dispatch] = {}
         self._destinations: dict[str, Destination] = {}
         self._new = Bell()
@@ -100,6 +102,7 @@ class Dispatchers:
             self._log,
             self._on_delivered,
             self._on_queued,
+            lambda: customer in self._paused(),
         )
 
     def _compare_contracts(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
-from watcher import operations, recovering
+from watcher import keeping, operations, recovering
 from watcher.asking import Asking
 from watcher.auditing import open_audit
 from watcher.bell import cancel
@@ -140,6 +140,7 @@ class Gateway:
                 self._log,
                 self._tending.ring,
                 self._room,
+                self._paused,
             )
         )
         self._preparing = Preparing(
@@ -207,7 +208,9 @@ class Gateway:
     # -- what the parts tell each other --------------------------------------------------------
 
     def _paused(self) -> frozenset[str]:
-        return frozenset(name for name, own in self.settings.customers.items() if own.paused)
+        """By the settings, or by a person."""
+        own = self.settings.customers.items()
+        return frozenset(name for name, each in own if each.paused) | self._spool.paused()
 
     def _meet(self, customer: str) -> None:
         """A customer's first file: make its key before anything is written down.
@@ -242,7 +245,7 @@ class Gateway:
         working = _tasks(
             *self._preparing.working(),
             *self._tending.loops(),
-            recovering.keep_backups(self.settings.state, self._log),
+            keeping.keep_house(self.settings, self._log),
             self._dispatchers.run(),
         )
         ends = _tasks(self._stop.wait())

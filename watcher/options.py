@@ -226,6 +226,11 @@ class ArchiveOptions(Options):
     """archive: moved under state/archive; delete: removed; keep: left where it was dropped."""
     keep_outbox: bool = False
     """Keep the cleaned DICOM, PNG and base64 text after delivery."""
+    keep_days: float = Field(0.0, ge=0)
+    """Days after which acknowledged files in archive and outbox go, and decided ones in
+    quarantine; 0 keeps them."""
+    keep_bytes: int = Field(0, ge=0)
+    """Bytes of such files in each of the three beyond which the oldest go; 0 sets no bound."""
 
 
 class DiskOptions(Options):

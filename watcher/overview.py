@@ -18,6 +18,7 @@ from watcher.settings import Settings
 from watcher.store import listing, queries
 from watcher.store.listing import End
 from watcher.store.queries import Tally
+from watcher.store.spool import Spool
 
 RATE_OVER = 60.0
 LATENCY_OVER = 900.0
@@ -81,13 +82,14 @@ def look(settings: Settings, now: float, errors: int = 5) -> Overview:
         recent = listing.recent(db, now - LATENCY_OVER)
         breakers = queries.breakers(db)
         tallies = queries.tallies(db)
+    held = Spool(settings.state).paused()
     views = tuple(
         _view(
             tally,
             [end for end in recent.ends if end.customer == tally.customer],
             recent.since,
             Breaker.load(breakers.get(tally.customer)),
-            settings.of(tally.customer).paused,
+            settings.of(tally.customer).paused or tally.customer in held,
             now,
         )
         for tally in tallies

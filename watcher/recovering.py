@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from pathlib import Path
 
-from watcher.errors import ConfigError, DeferredError
+from watcher.errors import ConfigError
 from watcher.observe.log import Log
 from watcher.settings import Settings
 from watcher.store import queries, rescue
 from watcher.store.spool import Spool
 from watcher.store.writer import Writer
-
-_BACKUP_EVERY = 3600.0
 
 
 async def prove_ledger(state: Path, log: Log) -> bool:
@@ -58,15 +55,3 @@ async def recover(spool: Spool, writer: Writer, log: Log) -> None:
     wanted = await writer.run(lambda ledger: queries.outbox_ids(ledger.connection))
     swept = await asyncio.to_thread(spool.sweep_outbox, wanted)
     log.event("recovered", claims=claims, swept=swept)
-
-
-async def keep_backups(state: Path, log: Log, every: float = _BACKUP_EVERY) -> None:
-    """Copy the ledger once an hour, the first time at once, for ever."""
-    while True:
-        size = (state / "ledger.sqlite").stat().st_size
-        if shutil.disk_usage(state).free > 4 * size:
-            try:
-                await asyncio.to_thread(rescue.keep_backup, state)
-            except DeferredError:
-                log.event("backup-failed", level="warning")
-        await asyncio.sleep(every)

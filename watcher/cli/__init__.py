@@ -28,6 +28,12 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "doctor": ("watcher.cli.doctor:doctor", "Look for what is wrong, and how to mend it."),
     "selftest": ("watcher.cli.selftest:selftest", "Prove it here, with synthetic patients."),
     "support": ("watcher.cli.support:support", "Pack what a helper needs, without PHI."),
+    "pause": ("watcher.cli.pause:pause", "Hold one customer's images."),
+    "resume": ("watcher.cli.pause:resume", "Go on with a paused customer."),
+    "purge": (
+        "watcher.cli.purge:purge",
+        "Let go of what the retention settings let go of, now.",
+    ),
     "check-config": ("watcher.cli.config:check_config", "Check the settings; show the effect."),
 }
 

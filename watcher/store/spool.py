@@ -58,6 +58,28 @@ class Spool:
         """Originals after their acknowledgement."""
         return self.state / "archive"
 
+    def paused(self) -> frozenset[str]:
+        """The customers whom a person has paused, also over restarts."""
+        try:
+            return frozenset(os.listdir(self.state / "paused"))
+        except FileNotFoundError:
+            return frozenset()
+
+    def pause(self, customer: str) -> None:
+        """Remember it, durably."""
+        folder = make_folder(self.state / "paused")
+        os.close(os.open(folder / customer, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        sync_folder(folder)
+
+    def resume(self, customer: str) -> bool:
+        """Forget it, durably; returns whether it was paused."""
+        try:
+            (self.state / "paused" / customer).unlink()
+        except FileNotFoundError:
+            return False
+        sync_folder(self.state / "paused")
+        return True
+
     def key_of(self, customer: str) -> Path:
         """The key file of one customer."""
         return self.state / "keys" / f"{customer}.key"

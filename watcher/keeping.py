@@ -1,0 +1,62 @@
+"""Retention: what the settings let go of, per customer."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from pathlib import Path
+
+from watcher.errors import DeferredError
+from watcher.observe.log import Log
+from watcher.settings import Settings
+from watcher.store import queries, rescue, retention
+from watcher.store.retention import Bound, Item
+from watcher.store.spool import Spool
+
+_EVERY = 3600.0
+
+
+def expired(settings: Settings, now: float) -> dict[str, list[Item]]:
+    """By customer, the files that may go now."""
+    spool = Spool(settings.state)
+    db = queries.reader(settings.state / "ledger.sqlite")
+    try:
+        found = {}
+        for tally in queries.tallies(db):
+            name, own = tally.customer, settings.of(tally.customer).archive
+            bound = Bound(own.keep_days, own.keep_bytes)
+            areas = (
+                list(retention.archived(spool, name)),
+                list(retention.sent(spool, name, db)),
+                list(retention.decided(spool, name, db)),
+            )
+            found[name] = [item for area in areas for item in retention.beyond(area, bound, now)]
+        return found
+    finally:
+        db.close()
+
+
+def purge(settings: Settings) -> int:
+    """Let go of what may go now; returns how many bytes that freed."""
+    return sum(retention.remove(items) for items in expired(settings, time.time()).values())
+
+
+async def keep_house(settings: Settings, log: Log) -> None:
+    """Once an hour, the first time at once: back the ledger up, let go of what may go."""
+    while True:
+        await _back_up(settings.state, log)
+        freed = await asyncio.to_thread(purge, settings)
+        if freed:
+            log.event("purged", freed=freed)
+        await asyncio.sleep(_EVERY)
+
+
+async def _back_up(state: Path, log: Log) -> None:
+    size = (state / "ledger.sqlite").stat().st_size
+    if shutil.disk_usage(state).free < 4 * size:
+        return
+    try:
+        await asyncio.to_thread(rescue.keep_backup, state)
+    except DeferredError:
+        log.event("backup-failed", level="warning")
