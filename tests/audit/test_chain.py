@@ -186,6 +186,21 @@ def test_a_delivery_without_a_line_is_found(state: Path, db: sqlite3.Connection)
     assert found(state, db) == Finding(0, "1 delivered instances have no line")
 
 
+def test_a_restored_ledger_says_so_and_is_whole_again(state: Path, db: sqlite3.Connection) -> None:
+    """What was delivered and lost its line is told of by number; one more is found all the same."""
+    row = "('{}', 'c', x'7{}', 1, 1, 1, 1, 'delivered', 0, 0, 0)"
+    insert = (
+        "INSERT INTO instances (id, customer, path, device, inode, size, mtime_ns, state,"
+        " not_before, seen_at, changed_at) VALUES "
+    )
+    db.execute(insert + row.format("a", 0))
+    Audit(audit_keys(state)[-1]).restored(db, 9.0)
+    assert found(state, db) is None
+    assert list(lines(db))[-1]["delivered_before"] == 1
+    db.execute(insert + row.format("b", 1))
+    assert found(state, db) == Finding(0, "1 delivered instances have no line")
+
+
 def test_a_line_without_a_delivery_is_found(state: Path, db: sqlite3.Connection) -> None:
     """And the other way round."""
     Audit(audit_keys(state)[-1]).append(db, Entry(Deed.DELIVERED, "nobody", "c"), 9.0)

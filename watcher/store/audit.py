@@ -24,6 +24,7 @@ class Deed(enum.StrEnum):
     """What a line tells of."""
 
     BEGUN = "begun"
+    RESTORED = "restored"
     DELIVERED = "delivered"
     RELEASED = "released"
     APPROVED = "approved"
@@ -110,6 +111,13 @@ class Audit:
             before = db.execute("SELECT coalesce(sum(n), 0) FROM counts WHERE state = 'delivered'")
             facts = {"delivered_before": int(before.fetchone()[0])}
             self.append(db, Entry(Deed.BEGUN, facts=facts), now)
+
+    def restored(self, db: sqlite3.Connection, now: float) -> None:
+        """The ledger is an earlier copy of itself, completed from the files: tell that lines are
+        lost, and how many deliveries have none.
+        """
+        facts = {"delivered_before": max(0, _lineless(db) - _told_lineless(db))}
+        self.append(db, Entry(Deed.RESTORED, facts=facts), now)
 
     def head(self, db: sqlite3.Connection) -> Head:
         """The newest line, sealed."""
@@ -214,20 +222,29 @@ def _cut(
 
 
 def _unmatched(db: sqlite3.Connection) -> Finding | None:
-    lineless = db.execute(
-        "SELECT count(*) FROM instances AS i WHERE state = 'delivered' AND NOT EXISTS"
-        " (SELECT 1 FROM audit WHERE id = i.id AND deed = 'delivered')"
-    ).fetchone()[0]
-    begun = db.execute("SELECT line FROM audit WHERE deed = 'begun' ORDER BY seq LIMIT 1")
-    first = begun.fetchone()
-    before = 0 if first is None else json.loads(first[0])["delivered_before"]
-    if lineless > before:
-        return Finding(0, f"{lineless - before} delivered instances have no line")
+    untold = _lineless(db) - _told_lineless(db)
+    if untold > 0:
+        return Finding(0, f"{untold} delivered instances have no line")
     extra = db.execute(
         "SELECT min(seq) FROM audit AS a WHERE deed = 'delivered' AND NOT EXISTS"
         " (SELECT 1 FROM instances WHERE id = a.id AND state = 'delivered')"
     ).fetchone()[0]
     return None if extra is None else Finding(extra, "tells of a delivery that the ledger denies")
+
+
+def _lineless(db: sqlite3.Connection) -> int:
+    """Delivered instances without a line."""
+    found: int = db.execute(
+        "SELECT count(*) FROM instances AS i WHERE state = 'delivered' AND NOT EXISTS"
+        " (SELECT 1 FROM audit WHERE id = i.id AND deed = 'delivered')"
+    ).fetchone()[0]
+    return found
+
+
+def _told_lineless(db: sqlite3.Connection) -> int:
+    """How many of them the chain itself tells of: from before it began, or lost with a ledger."""
+    told = db.execute("SELECT line FROM audit WHERE deed IN ('begun', 'restored')")
+    return sum(json.loads(line)["delivered_before"] for (line,) in told)
 
 
 def lines(db: sqlite3.Connection, since: str = "", until: str = "~") -> Iterator[dict[str, object]]:
