@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 class PixelVerdict:
     """How an Instance's pixels were cleared.
 
-    `verdict` is "clean" (no sign of text), "read" (suspect, read, none found), "regions" (a
+    `verdict` is "clean" (no sign of text), "read" (read in full, none found), "regions" (a
     device's rule was applied, no other text found) or "redacted" (text was found, filled, and the
     picture read again), or "approved" (a person's boxes were filled, and no own word of the file
     can be read outside of them). `boxes` is what must be filled. `clear_high_bits` says that bits
@@ -115,12 +115,14 @@ class PixelJudge:
         ruled = [Text(box, 1.0) for box in as_rectangles(regions.masked)]
         cine = CineReader(self.reader, words, budget, fill)
         high_bits = False
-        for picture, used in _pictures(dataset, frames, bool(suspect)):
+        ruled_device = regions.known_device or regions.declared
+        thorough = bool(suspect) and not ruled_device
+        for picture, used in _pictures(dataset, frames, thorough, keen=bool(suspect)):
             high_bits |= used
             paint(picture.planes + picture.faint, ruled, fill)
             cine.take(picture)
         return PixelVerdict(
-            verdict=_word(ruled, cine.found, suspect),
+            verdict=_word(ruled, cine.found, budget.spent),
             boxes=tuple((0, *text.box) for text in [*ruled, *cine.found]),
             clear_high_bits=high_bits,
             report=PixelReport(
@@ -133,23 +135,25 @@ class PixelJudge:
         )
 
 
-def _pictures(dataset: Dataset, frames: Frames, suspect: bool) -> Iterator[tuple[Picture, bool]]:
-    """Each frame as a picture, the first of a suspect with its faint planes, and whether bits
+def _pictures(
+    dataset: Dataset, frames: Frames, thorough: bool, *, keen: bool = False
+) -> Iterator[tuple[Picture, bool]]:
+    """Each frame as a picture, the first with its faint planes if `thorough`, and whether bits
     outside of Bits Stored are in use in it.
     """
     cells, planes = WholeCells(frames), Planes(dataset, frames)
     for index in range(frames.number):
         values, used = cells.frame(index)
-        faint = planes.faint(values) if suspect and index == 0 else []
-        yield Picture(planes.of(values), faint), used
+        faint = planes.faint(values) if thorough and index == 0 else []
+        yield Picture(planes.of(values), faint, keen), used
 
 
-def _word(ruled: list[Text], found: list[Text], suspect: str) -> str:
+def _word(ruled: list[Text], found: list[Text], readings: int) -> str:
     if found:
         return "redacted"
     if ruled:
         return "regions"
-    return "read" if suspect else "clean"
+    return "read" if readings else "clean"
 
 
 def bundled_recipe() -> Path:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from watcher.errors import ConfigError
 from watcher.scrub.pixels.engine import Engine
+from watcher.scrub.pixels.marks import folded
 from watcher.scrub.pixels.planes import Plane
 from watcher.scrub.pixels.regions import Rectangle
 from watcher.scrub.pixels.textness import Find
@@ -41,6 +42,11 @@ class Words:
     def letters(self) -> int:
         """How many characters are letters or digits."""
         return sum(c.isalnum() for c in self.text)
+
+    @property
+    def variety(self) -> int:
+        """How many different ones: a row of teeth or of ribs reads as 8800, 111 or OOO."""
+        return len(set(folded(self.text)))
 
 
 class Reader:

@@ -20,16 +20,23 @@ from watcher.scrub.pixels.textness import Find, Textness
 # On the textness map: what is looked at again (a coarse scale sees more that is none), how far a
 # find reaches, and what is text even if nobody can read it.
 LOOK, LOOK_COARSE, EDGE, SURE = 0.40, 0.60, 0.25, 0.97
+# What is enough for a suspect picture of a known device to be read in full: a find that scores
+# EYE_SURE, or one of DOUBT of which a letter can be read.
+DOUBT, HALF_READ = 0.25, 0.50
 # Of the recogniser: when a find counts as text, and when a reading that grew is still the line.
 READ_SCORE, READ_LETTERS, GROWN_SCORE = 0.60, 2, 0.75
+# A reading of fewer different letters (anatomy reads as 88, 111, 8o0) needs a surer eye or reader.
+VARIETY, EYE_SURE, READ_SURE = 3, 0.85, 0.85
 # Of the scene text detector, on pictures that are suspect or hold text: scales and least score.
 SCALES, DETECTED = (1.0, 2.0), 0.60
 _MARKER_SCORE = 0.90
 _ROUNDS = 4
+_SMALLEST = 24  # pixels: three letters of 8 pixels need as many; a test tile holds no name
 _PARTS = 4  # of a find that are read, the largest first
 # A find is known when accepted ones cover this share of it; all of it is text when this share is.
 _KNOWN, _MOST = 0.9, 0.5
-# What nobody can read is no line of text when it fills more of the picture.
+# What nobody can read is no line of text when it fills more of the picture, or when its letters
+# are large: those can be read.
 _TOO_LARGE = 0.25
 _STEPS = 12  # by which a line may grow at either end
 
@@ -57,16 +64,21 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One frame as the readers see it: `faint` planes are for a thorough reading only."""
+    """One frame as the readers see it: `faint` planes are for a reading in full only.
+
+    With faint planes it is always read in full, and a `keen` one at the least doubt.
+    """
 
     planes: list[Plane]
     faint: list[Plane]
+    keen: bool = False
 
     def cut(self, box: Rectangle) -> Picture:
         """The part of it that lies in `box`."""
         left, top, right, bottom = box
         window = np.s_[top:bottom, left:right]
-        return Picture([p[window] for p in self.planes], [p[window] for p in self.faint])
+        planes, faint = ([p[window] for p in some] for some in (self.planes, self.faint))
+        return Picture(planes, faint, self.keen)
 
 
 @dataclass
@@ -96,16 +108,20 @@ class PictureReader:
     def texts(self, picture: Picture, fill: int, words: OwnWords, budget: Budget) -> list[Text]:
         """All text of one picture, proved by looking again with the text filled.
 
-        A picture that holds text, or has faint planes, is also read in full while the budget
-        lasts. Raises RefusedError(BURNED_IN) when text is left after the last round.
+        A picture that holds text is also read in full while the budget lasts. Raises
+        RefusedError(BURNED_IN) when text is left after the last round.
         """
+        if max(picture.planes[0].shape) < _SMALLEST:
+            return []
         planes = [plane.copy() for plane in picture.planes]
         faint = [plane.copy() for plane in picture.faint]
         found: list[Text] = []
-        full = False
+        full, due = False, bool(faint)
         for _ in range(_ROUNDS):
-            fresh = list(self._look(planes, words))
-            if not fresh and not full and (found or faint) and budget.spend():
+            finds = [self._textness.find(plane, DOUBT, EDGE) for plane in planes]
+            fresh = list(self._look(planes, finds, words))
+            due |= bool(fresh) or (picture.keen and self._doubtful(planes, finds))
+            if not fresh and not full and due and budget.spend():
                 full = True
                 fresh = list(self._read_in_full(planes, faint, words))
             if not fresh:
@@ -132,15 +148,21 @@ class PictureReader:
         for scale in SCALES if thorough else ():
             yield from self._reader.find(plane, scale, DETECTED)
 
-    def _look(self, planes: list[Plane], words: OwnWords) -> Iterator[Text]:
+    def _doubtful(self, planes: list[Plane], finds: list[list[Find]]) -> bool:
+        """Whether something nearly is text, or can nearly be read."""
+        seen = [(p, find) for p, some in zip(planes, finds, strict=True) for find in some]
+        if any(find.score >= EYE_SURE for _, find in seen):
+            return True
+        reads = (self._reader.read(p, box) for p, find in seen for box in find.boxes[:_PARTS])
+        return any(read.score >= HALF_READ and read.letters for read in reads)
+
+    def _look(
+        self, planes: list[Plane], finds: list[list[Find]], words: OwnWords
+    ) -> Iterator[Text]:
         """The gate and the first reader: what the textness map shows, fine scales first."""
-        for plane in planes:
-            finds = [
-                find
-                for find in self._textness.find(plane, LOOK, EDGE)
-                if find.scale == 1 or find.score >= LOOK_COARSE
-            ]
-            yield from self._judged(plane, finds, words, SURE)
+        for plane, seen in zip(planes, finds, strict=True):
+            likely = [f for f in seen if f.score >= (LOOK if f.scale == 1 else LOOK_COARSE)]
+            yield from self._judged(plane, likely, words, SURE)
 
     def _read_in_full(
         self, planes: list[Plane], faint: list[Plane], words: OwnWords
@@ -161,7 +183,9 @@ class PictureReader:
         for find in finds:
             if _share(known, find.boxes) >= _KNOWN:
                 continue
-            opinions = {box: self._opinion(plane, box, words) for box in find.boxes[:_PARTS]}
+            opinions = {
+                box: self._opinion(plane, box, find.score, words) for box in find.boxes[:_PARTS]
+            }
             text = [box for box, opinion in opinions.items() if opinion is Opinion.TEXT]
             if text:
                 whole = _area(text) >= _MOST * _area(find.boxes)
@@ -171,17 +195,22 @@ class PictureReader:
                 unread.append(find)
         for find in unread:
             small = _area(find.boxes) < _TOO_LARGE * plane.size
-            if find.score >= sure and small and _share(known, find.boxes) < _MOST:
+            if (
+                find.score >= sure
+                and find.scale == 1
+                and small
+                and _share(known, find.boxes) < _MOST
+            ):
                 yield from _accept(find.boxes, find.score, known)
 
-    def _opinion(self, plane: Plane, box: Rectangle, words: OwnWords) -> Opinion:
-        """What the recogniser says of one box."""
+    def _opinion(self, plane: Plane, box: Rectangle, eye: float, words: OwnWords) -> Opinion:
+        """What the recogniser says of one box that looked like text as much as `eye`."""
         read = self._reader.read(plane, box)
         if words.found_in(read.text):
             return Opinion.TEXT
         if self._may_stay(read):
             return Opinion.MARKER
-        if read.score >= READ_SCORE and read.letters >= READ_LETTERS:
+        if _is_text(read, eye):
             return Opinion.TEXT
         return Opinion.UNREADABLE
 
@@ -199,6 +228,14 @@ class PictureReader:
 
     def _may_stay(self, read: Words) -> bool:
         return read.score >= _MARKER_SCORE and self._markers.allow(read.text)
+
+
+def _is_text(read: Words, eye: float) -> bool:
+    if read.score < READ_SCORE or read.letters < READ_LETTERS:
+        return False
+    if read.variety >= VARIETY or eye >= EYE_SURE:
+        return True
+    return read.score >= READ_SURE and read.variety > 1
 
 
 def _accept(boxes: Iterable[Rectangle], score: float, known: NDArray[np.bool_]) -> Iterator[Text]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from operator import index
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,30 +27,51 @@ class Regions:
     """What the rules say of one file.
 
     `masked` is (rows, columns) bool, True where pixels must go. `known_device` says that a rule
-    with coordinates for this device matched; `flagged` that a rule of the blacklist did.
+    with coordinates for this device matched; `declared` that one did that keeps the file's own
+    ultrasound regions, and it has some; `flagged` that a rule of the blacklist did.
     """
 
     masked: NDArray[np.bool_]
     known_device: bool
     flagged: bool
+    declared: bool = False
+
+
+class Attributes:
+    """A file's attributes, each looked up once for all rules."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._values: dict[str, Any] = {}
+
+    def get(self, keyword: str) -> Any:
+        """The value, or None."""
+        if keyword not in self._values:
+            self._values[keyword] = self._dataset.get(keyword)
+        return self._values[keyword]
+
+    def __contains__(self, keyword: str) -> bool:
+        return keyword in self._dataset
 
 
 def apply_rules(rules: Iterable[Rule], dataset: Dataset, rows: int, columns: int) -> Regions:
     """Evaluate `rules` for one file; nothing of the file is kept anywhere."""
     masked = np.zeros((rows, columns), bool)
-    known = flagged = False
+    known = flagged = declared = False
+    attributes = Attributes(dataset)
     for rule in rules:
-        if not holds(rule, dataset):
+        if not holds(rule, attributes):
             continue
         flagged |= rule.group == "blacklist"
         known |= any(area.source == "box" for area in rule.areas)
+        declared |= any(area.source == "regions" for area in rule.areas)
         for area in rule.areas:
             for left, top, right, bottom in rectangles(area, dataset, rows, columns):
                 masked[top:bottom, left:right] = not area.keep
-    return Regions(masked, known, flagged)
+    return Regions(masked, known, flagged, declared)
 
 
-def holds(rule: Rule, dataset: Dataset) -> bool:
+def holds(rule: Rule, dataset: Dataset | Attributes) -> bool:
     """Whether the lines of a rule hold: all of them, or all from a line that begins with `||`.
 
     deid reads a leading `||` as `+`, so that such a rule hardly ever flags; we take it at its word.
@@ -62,7 +84,7 @@ def holds(rule: Rule, dataset: Dataset) -> bool:
     return any(all(_line_holds(line, dataset) for line in way) for way in ways)
 
 
-def _line_holds(line: Line, dataset: Dataset) -> bool:
+def _line_holds(line: Line, dataset: Dataset | Attributes) -> bool:
     outcome = _test_holds(line.tests[0], dataset)
     for join, test in zip(line.joins, line.tests[1:], strict=True):
         if join == "and":
@@ -72,7 +94,7 @@ def _line_holds(line: Line, dataset: Dataset) -> bool:
     return outcome
 
 
-def _test_holds(test: Test, dataset: Dataset) -> bool:
+def _test_holds(test: Test, dataset: Dataset | Attributes) -> bool:
     """One test, in deid's sense: a multi-valued attribute is compared as one printed list."""
     value = dataset.get(test.keyword)
     if test.kind in {"missing", "present"}:

@@ -17,13 +17,18 @@ from numpy.typing import NDArray
 from watcher.scrub.pixels.engine import Engine
 from watcher.scrub.pixels.planes import Plane
 from watcher.scrub.pixels.regions import Rectangle
+from watcher.scrub.pixels.scan import Scan
 
 MODEL = Path(__file__).parent / "textness.onnx"
 _CELL = 4  # pixels of a picture to one cell of the map
 _WINDOW = (17, 17)
 _SCALES = (1, 2, 4, 8)
 _SMALLEST = 24  # pixels: below that a shrunken picture holds no line of text
-_TILE, _OVERLAP = 2048, 64
+_TILE = 1024
+# The scan passes what reaches this; then the network sees so much around it, and is believed but
+# for a rim, where it lacks surroundings. All in pixels, multiples of the cells of both networks.
+SUSPICION = 0.35
+_HALO, _RIM = 48, 24
 # A find of a coarser scale is dropped when it is so thin, in cells, that the finer scale would
 # have seen it whole.
 _THIN = 3
@@ -54,10 +59,11 @@ class Find:
 
 
 class Textness:
-    """The network, loaded once."""
+    """The network, loaded once, and the cheap one that says where it has to look."""
 
     def __init__(self) -> None:
         self._engine = Engine(MODEL)
+        self._scan = Scan()
 
     def find(self, plane: Plane, peak: float, edge: float) -> list[Find]:
         """Places where the map reaches `peak`, as far as it stays above `edge`; fine ones first.
@@ -65,37 +71,63 @@ class Textness:
         Large letters show whole in a shrunken picture only, so every scale is looked at.
         """
         found: list[Find] = []
+        shrunk = plane
         for scale in _SCALES:
-            if scale > 1 and min(plane.shape) // scale < _SMALLEST:
+            if scale > 1:
+                shrunk = _halved(shrunk)
+            if scale > 1 and min(shrunk.shape) < _SMALLEST:
                 break
-            cells = self.map(_shrunk(plane, scale))
-            for place, score in _places(cells, peak, edge):
+            for place, score in _places(self.map(shrunk), peak, edge):
                 if scale == 1 or min(place.inside.shape) >= _THIN:
                     found.append(_find(place, score, scale, plane.shape))
         return found
 
     def map(self, plane: Plane) -> Map:
-        """(rows / 4, columns / 4), rounded up, 0 to 1; large pictures go through in tiles."""
+        """(rows / 4, columns / 4), rounded up, 0 to 1; 0 where nothing could be text."""
         rows, columns = plane.shape
         cells = np.zeros((-(-rows // _CELL), -(-columns // _CELL)), np.float32)
-        for top in range(0, rows, _TILE):
-            for left in range(0, columns, _TILE):
-                above, before = min(top, _OVERLAP), min(left, _OVERLAP)
-                tile = plane[
-                    top - above : top + _TILE + _OVERLAP, left - before : left + _TILE + _OVERLAP
-                ]
-                answer = self._tile(tile)[above // _CELL :, before // _CELL :]
-                place = cells[top // _CELL :, left // _CELL :]
-                height, width = (min(_TILE // _CELL, n) for n in place.shape)
-                place[:height, :width] = answer[:height, :width]
+        for window in self._scan.windows(plane, SUSPICION, _HALO):
+            for tile in _tiles(window):
+                self._look(plane, tile, cells)
         return cells
+
+    def _look(self, plane: Plane, box: Rectangle, cells: Map) -> None:
+        """Fill in the cells of one box, its rim only where the picture ends there."""
+        rows, columns = plane.shape
+        left, top, right, bottom = box
+        answer = self._tile(plane[top:bottom, left:right])
+        inner = (
+            left + _RIM * (left > 0),
+            top + _RIM * (top > 0),
+            right - _RIM * (right < columns),
+            bottom - _RIM * (bottom < rows),
+        )
+        a, b, c, d = (-(-n // _CELL) for n in inner)
+        cells[b:d, a:c] = answer[b - top // _CELL : d - top // _CELL, a - left // _CELL :][
+            :, : c - a
+        ]
 
     def _tile(self, tile: Plane) -> Map:
         rows, columns = tile.shape
-        padded = np.pad(tile, ((0, -rows % 8), (0, -columns % 8)), mode="edge")
-        (answer,) = self._engine.run(inputs(padded)[None])
+        # Mirrored: repeated edges are stripes, and stripes of noise look like letters.
+        below, after = -rows % 8, -columns % 8
+        padded = cv2.copyMakeBorder(tile, 0, below, 0, after, cv2.BORDER_REFLECT_101)
+        (answer,) = self._engine.run(inputs(np.asarray(padded, np.uint8))[None])
         cells: Map = answer[0, 0, : -(-rows // _CELL), : -(-columns // _CELL)]
         return cells
+
+
+def _tiles(window: Rectangle) -> Iterator[Rectangle]:
+    """A window in parts that overlap by two rims, so that memory stays small."""
+    left, top, right, bottom = window
+    for upper in range(top, max(top + 1, bottom - 2 * _RIM), _TILE):
+        for before in range(left, max(left + 1, right - 2 * _RIM), _TILE):
+            yield (
+                before,
+                upper,
+                min(right, before + _TILE + 2 * _RIM),
+                min(bottom, upper + _TILE + 2 * _RIM),
+            )
 
 
 def inputs(plane: Plane) -> NDArray[np.float32]:
@@ -119,11 +151,14 @@ def inputs(plane: Plane) -> NDArray[np.float32]:
     return channels
 
 
-def _shrunk(plane: Plane, scale: int) -> Plane:
-    if scale == 1:
-        return plane
-    size = (max(8, plane.shape[1] // scale), max(8, plane.shape[0] // scale))
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.uint8)
+def _halved(plane: Plane) -> Plane:
+    """Half the rows and columns; an odd last one is left to the scale before."""
+    rows, columns = plane.shape
+    size = (columns // 2, rows // 2)
+    if not min(size):
+        return plane[:0]
+    even = plane[: size[1] * 2, : size[0] * 2]
+    return np.asarray(cv2.resize(even, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
