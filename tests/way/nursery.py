@@ -19,7 +19,8 @@ from typing import Any, Self
 from tests.way.box import ENVIRONMENT
 from watcher import workers
 from watcher.__main__ import main as main_of_watcher
-from watcher.cli import run as _loaded  # noqa: F401 - before the first fork
+from watcher.cli import run as _run  # noqa: F401 - loaded before the first fork
+from watcher.cli import serving as _serving  # noqa: F401 - the same
 
 
 def main() -> None:
@@ -29,7 +30,7 @@ def main() -> None:
     context.set_forkserver_preload(["tests.way.warm"])
     server.ensure_running()
     # A forked gateway is no parent of the fork server and may not ask whether it still runs.
-    server._forkserver.ensure_running = lambda: None
+    server._forkserver.ensure_running = server.ensure_running = lambda: None
     for line in sys.stdin:
         settings, said, *more = line.rstrip("\n").split("\t")
         pid = os.fork()
