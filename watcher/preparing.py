@@ -99,7 +99,7 @@ class Preparing:
     async def _claim(self, room: int) -> None:
         self._news = False
         rows, wait = await insist(self._due, room)
-        self._news |= len(rows) == room  # there may be more
+        self._news |= len(rows) >= room  # there may be more; a share each may be more than room
         self._again = time.monotonic() + wait
         for row in rows:
             await self._rows.put(row)
