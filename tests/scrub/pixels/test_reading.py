@@ -206,6 +206,7 @@ def test_a_model_that_fails_on_a_picture_refuses_it() -> None:
 
 def test_a_missing_model_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "find_spec", lambda _: None)
+    reading.networks.cache_clear()
     with pytest.raises(ConfigError, match="not installed"):
         PixelJudge.load(PixelOptions())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -97,12 +98,17 @@ class Budget:
         return True
 
 
+@functools.cache
+def networks() -> tuple[Textness, Reader]:
+    """Loaded once in a process, whichever customer needs them first. Raises ConfigError."""
+    return Textness(), Reader()
+
+
 class PictureReader:
     """Reads planes with both networks. Keeps nothing of what it reads."""
 
     def __init__(self, markers: Markers) -> None:
-        self._textness = Textness()
-        self._reader = Reader()
+        self._textness, self._reader = networks()
         self._markers = markers
 
     def texts(self, picture: Picture, fill: int, words: OwnWords, budget: Budget) -> list[Text]:
