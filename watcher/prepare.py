@@ -43,6 +43,7 @@ from watcher.render import render
 from watcher.scrub.keys import CustomerKey, load_key
 from watcher.scrub.pseudonyms import Pseudonyms
 from watcher.scrub.scrubber import Scrubber
+from watcher.store import spool
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -95,8 +96,7 @@ def place(error: BaseException) -> str:
 
 def clear(job: Job) -> None:
     """Remove whatever an attempt at this id left in its outbox."""
-    for path in job.out.glob(f"{job.id}.*"):
-        path.unlink(missing_ok=True)
+    spool.clear(job.out, job.id)
 
 
 class _Steps:

@@ -90,8 +90,7 @@ class Spool:
 
     def clear_outbox(self, customer: str, id_: str) -> None:
         """Remove everything prepared for one id."""
-        for path in (self.outbox / customer).glob(f"{id_}.*"):
-            path.unlink(missing_ok=True)
+        clear(self.outbox / customer, id_)
 
     def begun(self) -> frozenset[str]:
         """The ids that a worker was at work on when its process died."""
@@ -131,9 +130,7 @@ class Spool:
 
     def _note(self, folder: Path, id_: str, record: dict[str, str]) -> None:
         write_durably(folder / f"{id_}.reason.json", json.dumps(record, indent=2).encode())
-        for path in folder.parent.glob(f"*/{id_}.*"):
-            if path.parent != folder:
-                path.unlink(missing_ok=True)
+        self._forget(folder.parent, id_, folder)
 
     def release(self, customer: str, id_: str, after: str, now: float) -> None:
         """A quarantined original was delivered after all: archive, delete or keep it."""
@@ -148,13 +145,39 @@ class Spool:
 
     def forget(self, customer: str, id_: str) -> None:
         """Remove one id from quarantine."""
-        for path in (self.quarantine / customer).glob(f"*/{id_}.*"):
-            path.unlink(missing_ok=True)
+        self._forget(self.quarantine / customer, id_)
+
+    def _forget(self, held: Path, id_: str, but: Path | None = None) -> None:
+        for folder in held.glob("*"):
+            if folder != but:
+                (folder / f"{id_}.dcm").unlink(missing_ok=True)
+                (folder / f"{id_}.reason.json").unlink(missing_ok=True)
 
     def archived(self, customer: str, id_: str, now: float) -> Path:
         """Where an original of this id is archived at `now` (UTC day)."""
         day = time.strftime("%Y-%m-%d", time.gmtime(now))
         return make_folder(self.archive / customer / day) / f"{id_}.dcm"
+
+
+def clear(outbox: Path, id_: str) -> None:
+    """Remove everything that preparing may have written for one id.
+
+    By name, for a listing takes the longer the more waits there. The last frame goes first, so
+    that a crash in between leaves no gap behind which the rest is not found.
+    """
+    frames = 0
+    while any(path.exists() for path in _frame_files(outbox, id_, frames + 1)):
+        frames += 1
+    for frame in range(frames, 0, -1):
+        for path in _frame_files(outbox, id_, frame):
+            path.unlink(missing_ok=True)
+    for suffix in ("png.txt", "png", "json", "dcm", "begun"):
+        (outbox / f"{id_}.{suffix}").unlink(missing_ok=True)
+
+
+def _frame_files(outbox: Path, id_: str, frame: int) -> tuple[Path, Path]:
+    stem = f"{id_}.{frame:05d}"
+    return outbox / f"{stem}.png", outbox / f"{stem}.png.txt"
 
 
 def make_folder(folder: Path) -> Path:
