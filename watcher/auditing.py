@@ -122,6 +122,20 @@ def peer(link: socket.socket) -> str:
     return user_of(uid) if login in (uid, _NO_LOGIN) else f"{user_of(uid)}, login {user_of(login)}"
 
 
+def is_ours(uid: int | None) -> bool:
+    """Whether a local user may see what this process keeps from others: root, ourselves, and the
+    members of our group.
+    """
+    if uid is None:
+        return False
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return uid == os.getuid()
+    groups = os.getgrouplist(user.pw_name, user.pw_gid)
+    return uid in (0, os.getuid()) or os.getgid() in groups
+
+
 def myself() -> str:
     """Who runs this process."""
     return user_of(os.getuid())

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from watcher import operations, overview
-from watcher.auditing import user_of
+from watcher.auditing import is_ours, user_of
 from watcher.errors import NotPossibleError
 from watcher.job import Job, Look, Ruling, Seen
 from watcher.model import Review, State
@@ -127,7 +127,7 @@ class Reviewing:
 
     async def look(self, told: Told, caller: Caller) -> Told:
         """One file; what could name a patient only when asked for, and then the audit tells."""
-        wish = _wish(told)
+        wish = self._allowed(told, caller)
         row = await self._row(wish.id)
         boxes = () if wish.under else wish.everywhere
         if wish.under or wish.values:
@@ -150,7 +150,7 @@ class Reviewing:
 
     async def decide(self, told: Told, caller: Caller) -> Told:
         """Approve with boxes, reject, try again, or make the boxes a rule of the device."""
-        wish = _wish(told)
+        wish = self._allowed(told, caller)
         row = await self._row(wish.id)
         person, now = Person(_name(caller), self.audit), time.time()
         there = await asyncio.to_thread(original_there, self.settings.intake.root, row)
@@ -171,6 +171,15 @@ class Reviewing:
             raise NotPossibleError("that is no decision")
         self.on_queued()
         return answer
+
+    def _allowed(self, told: Told, caller: Caller) -> _Wish:
+        """Patients' pictures are not for every user of this machine who can reach a port."""
+        if self.settings.observe.token_file is None and not is_ours(caller.uid):
+            raise NotPossibleError(
+                "only root, the gateway's user and the members of its group may review; "
+                "others with the token of observe.token_file"
+            )
+        return _wish(told)
 
     async def _rule(self, row: Row, wish: _Wish, person: Person) -> Told:
         recipe = self.settings.of(row.customer).pixels.recipe

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import pwd
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from watcher.auditing import is_ours
 from watcher.model import Signature, State
 from watcher.observe import serve
 from watcher.options import ObserveOptions
@@ -87,6 +89,19 @@ async def test_with_a_token_a_person_says_who(tmp_path: Path, name: str, named: 
     finally:
         await served.stop()
     assert desk.callers == [Caller(os.getuid(), named, "")]
+
+
+def test_who_may_review_without_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root, ourselves and our group; not another user, nor one whom the kernel does not know."""
+    assert is_ours(0)
+    assert is_ours(os.getuid())
+    assert not is_ours(None)
+    assert not is_ours(4_000_000)
+    stranger = pwd.getpwnam("nobody")
+    monkeypatch.setattr(os, "getgid", lambda: stranger.pw_gid + 1)
+    assert not is_ours(stranger.pw_uid)
+    monkeypatch.setattr(os, "getgid", lambda: stranger.pw_gid)
+    assert is_ours(stranger.pw_uid)
 
 
 @pytest.mark.parametrize("events", [0, 1, 7, 100])

@@ -6,11 +6,13 @@ import asyncio
 import base64
 import os
 import pwd
+import shutil
 import socket
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from tests.page.conftest import Site
 from tests.page.pictures import BANNER, NAME
@@ -61,6 +63,26 @@ async def test_a_file_is_shown_without_what_names_its_patient(site: Site) -> Non
     async with site.http.get(site.url) as answer:
         assert answer.headers["Cache-Control"] == "no-store"
         assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.skipif(
+    os.getuid() != 0 or shutil.which("curl") is None, reason="needs root to be somebody else"
+)
+async def test_another_user_of_the_machine_sees_no_patient(site: Site) -> None:
+    """The kernel says who is at the other end; they are told so, and shown nothing."""
+    script = (
+        'token=$(curl -s "$1api/session" | cut -d\\" -f4); '
+        'curl -s -H "X-Watcher-Token: $token" -H "Content-Type: application/json" '
+        '-d "{\\"id\\": \\"$2\\"}" "$1api/look"'
+    )
+    curl = await asyncio.create_subprocess_exec(
+        *("sh", "-c", script.replace("\\\\", "\\"), "sh", site.url, site.ids[0]),
+        stdout=asyncio.subprocess.PIPE,
+        user=pwd.getpwnam("nobody").pw_uid,
+    )
+    said, _ = await curl.communicate()
+    assert b"may review" in said
+    assert b"picture" not in said
 
 
 async def test_boxes_of_a_person_are_filled_and_proved_by_the_worker(

@@ -34,9 +34,7 @@ export async function openReview(id) {
     say("");
     $("review-title").focus();
   } catch (error) {
-    $("desk").hidden = true;
-    $("header").tBodies[0].replaceChildren();
-    $("review-why").textContent = "";
+    close();
     say(error.message, true);
     $("review-title").focus();
   }
@@ -48,7 +46,7 @@ async function look(wish) {
   const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
   delete told.picture;
   shown = told;
-  $("desk").hidden = false;
+  $("desk").hidden = $("details").hidden = false;
   $("picture").width = bitmap.width;
   $("picture").height = bitmap.height;
   $("picture").getContext("2d").drawImage(bitmap, 0, 0);
@@ -75,11 +73,22 @@ function fillHeader(values) {
   $("values").disabled = values;
   $("header").tBodies[0].replaceChildren(...shown.header.map(([path, tag, vr, action, rule, before, after]) => {
     const row = element("tr", {}, ...[tag, path, vr, action, rule].map((text) => element("td", {}, text)));
-    row.children[3].className = action;
+    row.children[3].className = row.className = action;
     if (values) row.append(element("td", { class: "value" }, before), element("td", { class: "value" }, after));
     return row;
   }));
 }
+
+// Nothing of a patient stays in the page once it is decided.
+function close() {
+  shown = null;
+  $("desk").hidden = $("details").hidden = true;
+  $("header").tBodies[0].replaceChildren();
+  $("picture").width = $("picture").height = 0;
+  $("review-why").textContent = "";
+}
+
+$("changes").addEventListener("change", () => $("header").classList.toggle("changes", $("changes").checked));
 
 function say(text, bad = false) { $("said").textContent = text; $("said").className = bad ? "bad" : ""; }
 
@@ -193,9 +202,7 @@ function decide(button, verb, said) {
     const { id, sha256 } = shown;
     const told = await post("api/decide", { id, verb, sha256, boxes });
     if (verb === "rule") return `Rule for device ${told.device} added to ${told.recipe}. It counts from the gateway's next start.`;
-    shown = null;
-    $("desk").hidden = true;
-    $("header").tBodies[0].replaceChildren();
+    close();
     await showHeld();
     return `${id}: ${said}`;
   }));
