@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from watcher.cli.common import json_option, ledger, print_json, settings_option
@@ -21,7 +23,7 @@ from watcher.intake import opening
 from watcher.options import RenderOptions
 from watcher.render import render
 from watcher.render.picture import load, save
-from watcher.scrub.explain import Row
+from watcher.scrub.explain import Row, legend
 from watcher.scrub.explain import explain as header_rows
 from watcher.scrub.keys import CustomerKey
 from watcher.scrub.pixels.draw import draw
@@ -29,6 +31,8 @@ from watcher.scrub.scrubber import Scrubber
 from watcher.settings import Settings
 from watcher.store import queries
 from watcher.store.spool import Spool
+
+_WIDTH = 160  # of a table that goes to a file or a pipe
 
 
 @click.command()
@@ -132,7 +136,16 @@ def _print(verdict: dict[str, object], rows: list[Row], values: bool) -> None:
     for name, value in verdict.items():
         click.echo(f"{name:8} {value}")
     shown = ["tag", "vr", "path", "action", "rule"] + (["before", "after"] if values else [])
-    table = Table(*shown)
+    table = Table()
+    for column in shown:
+        table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(getattr(row, column) for column in shown))
-    Console().print(table)
+        table.add_row(*(escape(getattr(row, column)) for column in shown))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
+    console.print(table)
+    counts = Counter(row.action for row in rows)
+    click.echo(", ".join(f"{action} {number}" for action, number in counts.most_common()))
+    for name, meaning in legend(rows):
+        click.echo(f"  {name:18} {meaning}")

@@ -36,6 +36,12 @@ from watcher.scrub.text import clean
 from watcher.scrub.text.terms import is_term
 
 _CHARACTER_SET, _PATIENT_ID, _ACCESSION = Tag(0x00080005), Tag(0x00100020), Tag(0x00080050)
+_RECORD = "PS3.15 E.1.1: says what was done"
+_WHY_ADDED = {
+    int(_CHARACTER_SET): "text beyond ASCII is written as UTF-8",
+    int(_PATIENT_ID): "the backend needs it: keyed pseudonym",
+    int(_ACCESSION): "the backend needs it: keyed pseudonym",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +92,24 @@ class HeaderCleaner:
         return CleanHeader(dataset, subject, identity)
 
     def explain(self, part: Part10) -> Sequence[Treated]:
-        """Element by element, in file order, what would be done to a file and by which rule."""
+        """Element by element, in file order, what would be done to a file and by which rule; what
+        is added comes last."""
         rows: list[Treated] = []
-        self.clean(part, rows.append)
+        made = self.clean(part, rows.append).dataset
+        places = {
+            int(row.before.tag): n for n, row in enumerate(rows) if row.before and not row.path
+        }
+        for element in made.values():
+            tag = int(element.tag)
+            place = places.get(tag)
+            if place is None:
+                why = _WHY_ADDED.get(tag, _RECORD)
+                rows.append(
+                    Treated((), dictionary.label(tag), element.VR or "", why, None, element)
+                )
+            elif rows[place].after is not element:
+                why = _WHY_ADDED.get(tag, _RECORD)
+                rows[place] = replace(rows[place], after=element, why=why)
         return rows
 
     def guard(self, clean: CleanHeader) -> Guard:

@@ -106,6 +106,15 @@ def text(element: Element, vr: str, encodings: tuple[str, ...]) -> str:
     return "\\".join(str(each) for each in value)
 
 
+def numbers_of(element: Element) -> tuple[float, ...]:
+    """The numbers of a raw element of a numeric VR; none where its bytes do not fit."""
+    code, value = _NUMBERS.get(str(element.VR)), element.value
+    if code is None or not isinstance(value, bytes) or not isinstance(element, RawDataElement):
+        return ()
+    one = Struct(("<" if element.is_little_endian else ">") + code)
+    return tuple(n for (n,) in one.iter_unpack(value)) if len(value) % one.size == 0 else ()
+
+
 def charset_terms(element: Element | None) -> tuple[str, ...]:
     """The values of Specific Character Set (0008,0005)."""
     if element is None or not element.value:

@@ -38,14 +38,18 @@ _SHORT_NUMBERS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Treated:
-    """One element of the source and what became of it, for `explain`; `after` None if removed."""
+    """One element and what became of it, for `explain`: `before` None if added, `after` if removed.
+
+    `encodings` are the codecs of `before`; `after` is ASCII or UTF-8.
+    """
 
     path: tuple[str, ...]
     name: str
     vr: str
     why: str
-    before: Element
+    before: Element | None
     after: Element | None
+    encodings: tuple[str, ...] = ()
 
 
 Trace = Callable[[Treated], None]
@@ -94,7 +98,7 @@ class Header:
                 found[tag] = after
             if self._trace is not None:
                 name = self._private.label(tag, owners)
-                self._trace(Treated(path, name, vr, steps[-1].why, element, after))
+                self._trace(Treated(path, name, vr, steps[-1].why, element, after, encodings))
         if owners:
             self._private.reserve(found, owners, self._coding)
         return found

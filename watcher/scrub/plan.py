@@ -127,32 +127,38 @@ class Plan:
         if not dictionary.vr(tag) or tag & 0xFFFF == 0:
             return (Step(REMOVE, "", "not in the dictionary"),)
         if tag in _unlisted_tags("remove"):
-            return (Step(REMOVE, "", "unlisted: remove"),)
+            return (Step(REMOVE, "", "not in the table: names somebody or something"),)
         if tag in _unlisted_tags("binary") or tag == _CHARACTER_SET:
-            return (Step(KEEP, "", "unlisted: keep"),)
+            return (Step(KEEP, "", "not in the table: no text"),)
         if tag in _unlisted_tags("keep"):
-            return (Step(FUNCTION, "clean_known", "unlisted: keep"),)
+            return (
+                Step(FUNCTION, "clean_known", "not in the table: a maker's words, clean_known"),
+            )
         if tag in _unlisted_tags("technical"):
-            return (Step(FUNCTION, "clean_technical", "unlisted: technical"),)
+            return (
+                Step(FUNCTION, "clean_technical", "not in the table: settings, clean_technical"),
+            )
         return (self._by_vr(tag, vr),)
 
     def _by_vr(self, tag: int, vr: str) -> Step:
-        why = self._reasons.get(tag) or f"unlisted: {vr}"
+        why = self._reasons.get(tag) or f"not in the table: by VR {vr}"
         if vr in _NUMBERS:
             return Step(KEEP, "", why)
         if vr in _TEXT:
             needed = tag == _CODE_MEANING
-            return Step(FUNCTION, "clean_or_dummy" if needed else "clean_text", why)
+            function = "clean_or_dummy" if needed else "clean_text"
+            return Step(FUNCTION, function, f"{why}, {function}")
         if vr in {"DA", "DT", "TM"}:
             return self._temporal(vr, why)
         if vr == "UI":
             if self._options.keep_uids:
                 return Step(KEEP, "", why)
-            return Step(FUNCTION, "class_uid" if _names_a_class(tag) else "uid", why)
+            function = "class_uid" if _names_a_class(tag) else "uid"
+            return Step(FUNCTION, function, f"{why}, {function}")
         if vr in _CHECKED:
-            return Step(FUNCTION, "checked", why)
+            return Step(FUNCTION, "checked", f"{why}, checked")
         if vr == "AS":
-            return Step(FUNCTION, "age", why)
+            return Step(FUNCTION, "age", f"{why}, age")
         plain = {"SQ": ITEMS, "PN": EMPTY}
         return Step(plain.get(vr, REMOVE), "", why)
 
@@ -161,7 +167,8 @@ class Plan:
             return Step(KEEP, "", why)
         if self._options.dates == "removed":
             return Step(EMPTY, "", why)
-        return Step(FUNCTION, "time" if vr == "TM" else "date", why)
+        function = "time" if vr == "TM" else "date"
+        return Step(FUNCTION, function, f"{why}, {function}")
 
 
 def _names_a_class(tag: int) -> bool:
