@@ -28,13 +28,13 @@ def main() -> None:
     server: Any = forkserver
     context = workers._context()
     context.set_forkserver_preload(["tests.way.warm"])
-    server.ensure_running()
-    # A forked gateway is no parent of the fork server and may not ask whether it still runs.
-    server._forkserver.ensure_running = server.ensure_running = lambda: None
     for line in sys.stdin:
         settings, said, *more = line.rstrip("\n").split("\t")
+        server.ensure_running()  # it does not survive a client that dies while it asks
         pid = os.fork()
         if pid == 0:
+            # A forked gateway is no parent of the fork server and may not ask whether it runs.
+            server._forkserver.ensure_running = server.ensure_running = lambda: None
             _gateway(settings, said, more)
         print(pid, flush=True)
         _, status = os.waitpid(pid, 0)
