@@ -24,6 +24,7 @@ from watcher.pipeline import Pipeline
 from watcher.preparing import Preparing
 from watcher.progress import Progress, until_still
 from watcher.receiver.app import start as start_receiver
+from watcher.reloading import merged
 from watcher.reviewing import Reviewing
 from watcher.scrub.keys import make_key
 from watcher.settings import Settings
@@ -95,6 +96,18 @@ class Gateway:
         self._log.event("stopped")
         return sum(tally.pending for tally in tallies)
 
+    async def reload(self, new: Settings) -> tuple[str, ...]:
+        """Take over other settings; returns the sections that wait for a restart.
+
+        Raises ConfigError, and keeps what it had, when a recipe is not sound.
+        """
+        settings, later = merged(self.settings, new)
+        await self._workers.verify(settings.every_scrub())
+        self.settings = settings
+        self._preparing.ring()
+        self._dispatchers.ring_all()
+        return later
+
     async def tallies(self) -> list[Tally]:
         """Where everything is."""
         return await self._writer.run(lambda ledger: queries.tallies(ledger.connection))
@@ -108,6 +121,7 @@ class Gateway:
         disk = Disk(settings.state, settings.disk)
         disk.look()
         workers = await stack.enter_async_context(Workers(settings.workers))
+        self._workers = workers
         checked = asyncio.create_task(workers.verify(settings.every_scrub()))
         stack.callback(checked.cancel)
         incomplete = await recovering.prove_ledger(settings.state, self._log)
@@ -245,7 +259,7 @@ class Gateway:
         working = _tasks(
             *self._preparing.working(),
             *self._tending.loops(),
-            keeping.keep_house(self.settings, self._log),
+            keeping.keep_house(lambda: self.settings, self._log),
             self._dispatchers.run(),
         )
         ends = _tasks(self._stop.wait())

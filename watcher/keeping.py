@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from watcher.errors import DeferredError
@@ -42,11 +43,11 @@ def purge(settings: Settings) -> int:
     return sum(retention.remove(items) for items in expired(settings, time.time()).values())
 
 
-async def keep_house(settings: Settings, log: Log) -> None:
+async def keep_house(settings: Callable[[], Settings], log: Log) -> None:
     """Once an hour, the first time at once: back the ledger up, let go of what may go."""
     while True:
-        await _back_up(settings.state, log)
-        freed = await asyncio.to_thread(purge, settings)
+        await _back_up(settings().state, log)
+        freed = await asyncio.to_thread(purge, settings())
         if freed:
             log.event("purged", freed=freed)
         await asyncio.sleep(_EVERY)

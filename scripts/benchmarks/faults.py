@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -97,8 +97,9 @@ async def kills(home: Path, trials: int, files: int, seed: int) -> tuple[object,
             if ended.done():
                 here.drop(files // 10 or 1)  # all was done before all kills were
             else:
-                os.kill(pid, signal.SIGKILL)
-                done += 1
+                with suppress(ProcessLookupError):  # it ended just now
+                    os.kill(pid, signal.SIGKILL)
+                    done += 1
             await ended
         recover = await _finish(nursery, settings, said)
         return here.row("SIGKILL of the gateway", trials, recover, time.monotonic() - began)

@@ -21,6 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT = Path("settings.toml")
 
 EXIT_LEFT_OVER = 3
+SETTINGS_PATH = "watcher.settings"  # in a click context's `meta`: the file, or None
 
 
 def settings_option(command: F) -> F:
@@ -38,8 +39,10 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")(command)
 
 
-def _load(_: click.Context, __: click.Parameter, path: Path | None) -> Settings:
-    return load(path or (DEFAULT if DEFAULT.exists() else None))
+def _load(context: click.Context, _: click.Parameter, path: Path | None) -> Settings:
+    found = path or (DEFAULT if DEFAULT.exists() else None)
+    context.meta[SETTINGS_PATH] = found
+    return load(found)
 
 
 @contextmanager

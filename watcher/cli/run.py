@@ -8,7 +8,7 @@ import sys
 import click
 
 from watcher import workers
-from watcher.cli.common import EXIT_LEFT_OVER, settings_option
+from watcher.cli.common import EXIT_LEFT_OVER, SETTINGS_PATH, settings_option
 from watcher.settings import Settings
 
 
@@ -24,13 +24,17 @@ from watcher.settings import Settings
     show_default=True,
     help="With --drain: seconds without any progress after which what still waits is given up on.",
 )
-def run(settings: Settings, drain: bool, patience: float) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C; a second one stops it at once."""
+@click.pass_context
+def run(context: click.Context, settings: Settings, drain: bool, patience: float) -> None:
+    """Run the gateway until SIGTERM or Ctrl-C; a second one stops it at once.
+
+    SIGHUP, or a change of the settings file, has it take over what can be changed while it runs.
+    """
     workers.warm()
     # Only now: the workers' libraries load beside our own.
     from watcher.cli.serving import serve  # noqa: PLC0415
 
-    left = asyncio.run(serve(settings, patience if drain else None))
+    left = asyncio.run(serve(settings, context.meta[SETTINGS_PATH], patience if drain else None))
     if drain and left:
         click.echo(f"{left} files are still pending; see: watcher status", err=True)
         sys.exit(EXIT_LEFT_OVER)
