@@ -72,8 +72,19 @@ class Overview:
 
     @property
     def to_go(self) -> float | None:
-        """Seconds until nothing is pending, at this rate."""
-        return _to_go(self.pending, self.rate)
+        """Seconds until the last customer that moves has nothing pending; None if none does."""
+        known = [view.to_go for view in self.customers if view.to_go is not None]
+        return max(known) if known and self.stuck != self.waiting else None
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Customers that have files pending."""
+        return tuple(view.tally.customer for view in self.customers if view.tally.pending)
+
+    @property
+    def stuck(self) -> tuple[str, ...]:
+        """Of these, the ones of which nothing has come to an end lately."""
+        return tuple(view.tally.customer for view in self.customers if view.to_go is None)
 
 
 def look(settings: Settings, now: float, errors: int = 5) -> Overview:

@@ -141,6 +141,22 @@ def test_the_overview_measures(home: Path, ledger: Ledger) -> None:
     assert view.backend == "ok"
 
 
+def test_who_does_not_move_has_no_end(home: Path, ledger: Ledger) -> None:
+    """The time to go is that of those who move; the others are named, and alone there is none."""
+    admit(ledger, "south", 1, NOW - 30)
+    settings = load(home / "settings.toml", {})
+    seen = overview.look(settings, NOW)
+    assert (seen.to_go, seen.stuck) == (None, ("south",))
+    for number in range(10):
+        deliver(ledger, "north", number, NOW - 10, NOW - 10)
+    admit(ledger, "north", 100, NOW)
+    seen = overview.look(settings, NOW)
+    assert seen.to_go == pytest.approx(1.0)
+    assert seen.stuck == ("south",)
+    text = verb(home / "settings.toml", "top", "--once").stdout
+    assert "to go but for south" in " ".join(text.split())
+
+
 def test_a_rate_is_over_what_was_looked_at() -> None:
     """When more has happened than is looked at, over the time that is covered."""
     times = [100.0 - n * 0.01 for n in range(3000)]

@@ -113,6 +113,7 @@ def _facts(seen: Overview, gateway: dict[str, str]) -> dict[str, Any]:
         "pending": seen.pending,
         "rate": seen.rate,
         "to_go": seen.to_go,
+        "stuck": seen.stuck,
         "gateway": {"running": bool(gateway), "checks": gateway},
         "customers": [
             {
@@ -213,6 +214,8 @@ def _progress(seen: Overview, backlog: Backlog, width: int) -> list[RenderableTy
         return []
     done = backlog.done(seen)
     left = "no end in sight" if seen.to_go is None else f"{age(seen.to_go)} to go"
+    if seen.to_go is not None and seen.stuck:
+        left += f" but for {', '.join(seen.stuck)}"
     line = Table.grid(padding=(0, 1))
     total = done + seen.pending
     bar = ProgressBar(total=total, completed=done, width=max(10, min(40, width - 56)))
