@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from watcher.dicom.frames import masked
 from watcher.dicom.names import Dataset
-from watcher.dicom.part10 import Part10
+from watcher.dicom.part10 import Part10, PixelElement
+from watcher.dicom.residue import bare
 from watcher.dicom.scrubbed import Box, Frames, Scrubbed
 from watcher.errors import RefusedError
 from watcher.model import Reason, StudyFields
@@ -54,7 +55,7 @@ class Scrubber:
         return Scrubbed(
             dataset=clean.dataset,
             frames=masked(frames, cleared.boxes),
-            verbatim=None if cleared.boxes or cleared.clear_high_bits else part.pixels,
+            verbatim=None if cleared.boxes or cleared.clear_high_bits else _bare(part),
             verdict=cleared.verdict,
             boxes=cleared.boxes,
             leak=self.header.guard(clean).leak,
@@ -66,6 +67,10 @@ class Scrubber:
             sop_instance_uid=value_of(clean.dataset, "SOPInstanceUID"),
             pixels=cleared.report,
         )
+
+
+def _bare(part: Part10) -> PixelElement | None:
+    return bare(part.pixels) if part.pixels is not None else None
 
 
 def _study(dataset: Dataset) -> StudyFields:

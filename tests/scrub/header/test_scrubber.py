@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydicom.uid import BasicTextSRStorage
 
+from tests.dicom.test_residue import JPEG, NAME, planted, segment
 from tests.scrub.header.conftest import file_of, instance, parsed
 from watcher.dicom.frames import open_frames
 from watcher.errors import ExcludedError, RefusedError
@@ -100,3 +101,11 @@ def test_the_guard_knows_this_patient(cleaner: HeaderCleaner) -> None:
 def test_other_objects_never_reach_the_judge(cleaner: HeaderCleaner) -> None:
     with pytest.raises(ExcludedError):
         scrub(cleaner, Judge(None), SOPClassUID=BasicTextSRStorage)
+
+
+def test_comments_of_a_codestream_do_not_travel(cleaner: HeaderCleaner) -> None:
+    """The pixel element is copied past every search, so nothing may stand in it but pictures."""
+    part = planted(JPEG, 2, segment(0xFFFE, NAME))
+    scrubbed = Scrubber(cleaner, Judge(CLEAR)).scrub(part, open_frames(part, Limits()))  # type: ignore[arg-type]
+    assert scrubbed.verbatim is not None
+    assert NAME not in bytes(scrubbed.verbatim.value)
