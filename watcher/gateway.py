@@ -168,6 +168,7 @@ class Gateway:
         )
         if incomplete:
             await recovering.complete_ledger(settings, self._spool, self._writer, self._log)
+            await self._writer.run(lambda it: self._audit.restored(it.connection, time.time()))
         await recovering.recover(self._spool, self._writer, self._log)
         for line in await checked:
             self._log.event("loosened", level="warning", rule=line)
@@ -185,7 +186,7 @@ class Gateway:
             self._preparing.ring,
         )
         self._reviewing = Reviewing(
-            settings,
+            lambda: self.settings,
             self._spool,
             self._writer,
             workers,

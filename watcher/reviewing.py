@@ -73,13 +73,18 @@ def _wish(told: Told) -> _Wish:
 class Reviewing:
     """The desk behind the page. Everything from outside is opened in a worker."""
 
-    settings: Settings
+    current: Callable[[], Settings]
     spool: Spool
     writer: Writer
     workers: Workers
     pipeline: Pipeline
     audit: Audit
     on_queued: Callable[[], None]
+
+    @property
+    def settings(self) -> Settings:
+        """As they are now: they can be reloaded."""
+        return self.current()
 
     async def overview(self) -> Told:
         """See `watcher.page.routes.Desk`; this and the following."""

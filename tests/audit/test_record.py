@@ -123,3 +123,31 @@ async def test_the_verb_names_the_altered_line_and_the_missing_tail(box: Box) ->
         db.execute("UPDATE instances SET customer = customer")
     ended = await box.run("audit", "verify", "--settings", settings)
     assert (ended.code, ended.said) == (5, "line 3 is missing, and all up to line 4\n")
+
+
+@pytest.mark.parametrize("backup", ["kept", "gone"])
+async def test_a_ledger_that_was_put_back_is_told_of_and_an_old_head_tells_too(
+    box: Box, backup: str
+) -> None:
+    """The lines that are lost with it are counted in a new one; a noted head says they are gone."""
+    for number in range(3):
+        drop(ct(number), box.drop / "north", f"{number}.dcm")
+    assert (await box.drain()).code == 0
+    settings = str(box.settings)
+    whole = await box.run("audit", "verify", "--json", "--settings", settings)
+    noted = json.loads(whole.said)["head"]
+    path = box.state / "ledger.sqlite"
+    path.write_bytes(path.read_bytes()[:5000] + b"\xa5" * 30_000)
+    if backup == "gone":
+        (box.state / "backup" / "ledger.sqlite").unlink()
+    assert (await box.drain()).code == 0
+
+    told = [(row["deed"], row["delivered_before"]) for row in await exported(box)]
+    assert [deed for deed, _ in told].count("restored") == 1
+    lost = 3 - [deed for deed, _ in told].count("delivered")
+    assert ("restored", str(lost)) in told
+    ended = await box.run("audit", "verify", "--settings", settings)
+    assert ended.code == 0, ended.said
+    if lost:
+        ended = await box.run("audit", "verify", "--head", noted, "--settings", settings)
+        assert ended.code == 5, ended.said
