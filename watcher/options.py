@@ -45,6 +45,8 @@ class IntakeOptions(Options):
         ".crdownload",
     )
     """Names with these endings, and hidden names, are a sender's work in progress: never taken."""
+    conflict: Literal["quarantine", "replace"] = "quarantine"
+    """The same SOP Instance UID with other bytes: a person decides, or it is sent as well."""
     stale_after: float = Field(86_400.0, gt=0)
     """Seconds after which such a work in progress is shown as stale."""
 

@@ -103,7 +103,10 @@ class Pipeline:
 
     async def _stage(self, row: Row, prepared: Prepared) -> State:
         now = self._clock()
-        move = await self._writer.run(lambda ledger: ledger.stage(row, prepared, now))
+        replace = self._settings().of(row.customer).intake.conflict == "replace"
+        move = await self._writer.run(
+            lambda ledger: ledger.stage(row, prepared, now, replace=replace)
+        )
         if move.state is not State.STAGED:
             return await self.settle(row, move)
         self._tell(row, move)

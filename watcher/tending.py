@@ -88,8 +88,10 @@ class Tending:
 
     async def _check_balance(self) -> None:
         while True:
-            tallies = await self._writer.run(lambda ledger: queries.tallies(ledger.connection))
-            for tally in tallies:
-                if not tally.balanced:
-                    self._log.event("out-of-balance", level="error", customer=tally.customer)
+            for customer in sorted(await asyncio.to_thread(self._out_of_balance)):
+                self._log.event("out-of-balance", level="error", customer=customer)
             await asyncio.sleep(_BALANCE_EVERY)
+
+    def _out_of_balance(self) -> set[str]:
+        with contextlib.closing(queries.reader(self._state / "ledger.sqlite")) as db:
+            return queries.out_of_balance(db)

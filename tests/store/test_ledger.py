@@ -265,3 +265,32 @@ def test_a_reader_beside_the_writer_cannot_write(tmp_path: Path) -> None:
         looking.execute("DELETE FROM instances")
     looking.close()
     writing.close()
+
+
+def test_a_conflict_that_replaces_waits_for_its_turn(ledger: Ledger) -> None:
+    """Sent as well, but never before what it replaces."""
+    one, two = claimed(ledger, "one"), claimed(ledger, "two")
+    ledger.stage(one, prepared("sha-1", uid="uid-1"), 2.0)
+    newer = prepared("sha-2", uid="uid-1")
+    verdict = ledger.stage(two, newer, 2.0, replace=True)
+    assert (verdict.state, verdict.reason) == (State.QUEUED, Reason.CONFLICT)
+    assert verdict.not_before > 2.0
+    ledger.move(one.id, Move(State.DELIVERED), 3.0)
+    assert ledger.stage(two, newer, 4.0, replace=True).state is State.STAGED
+
+
+def test_counts_that_went_astray_are_found(ledger: Ledger) -> None:
+    """The kept counts are held against the rows themselves."""
+    arrive(ledger, "f", "a")
+    arrive(ledger, "f", "b")
+    assert queries.out_of_balance(ledger.connection) == set()
+    ledger.connection.execute("UPDATE counts SET n = 2 WHERE customer = 'b' AND state = 'queued'")
+    assert queries.out_of_balance(ledger.connection) == {"b"}
+
+
+def test_an_attempt_counts_only_when_a_worker_had_begun(ledger: Ledger) -> None:
+    """What lay in the queue when the process died did not bring it down."""
+    ids = [arrive(ledger, f"f{n}") for n in range(2)]
+    ledger.claim(State.QUEUED, "a", 2, 1.0)
+    assert ledger.release_claims(frozenset({ids[0]})) == 2
+    assert [row(ledger, id_).attempts for id_ in ids] == [1, 0]

@@ -19,6 +19,9 @@ Sighting = tuple[str, str, Signature]
 """(customer, path relative to the customer's folder, signature)"""
 
 
+_TURN = 2.0
+
+
 class IllegalMoveError(RuntimeError):
     """A bug: the table of states does not have this move."""
 
@@ -140,14 +143,17 @@ class Ledger:
             "UPDATE instances SET claimed = 0, attempts = max(0, attempts - 1) WHERE id = ?", (id_,)
         )
 
-    def stage(self, row: Row, prepared: Prepared, now: float) -> Move:
+    def stage(self, row: Row, prepared: Prepared, now: float, *, replace: bool = False) -> Move:
         """Decide what a prepared file becomes, and commit it if that is STAGED.
 
         The others are returned and left to the caller, who has an original to look after first:
         DUPLICATE of the same bytes, QUARANTINED as a conflict with the same SOP Instance UID, or
-        QUEUED again because the file changed after it was read.
+        QUEUED again because the file changed after it was read. With `replace` a conflict is
+        sent, too, once what it replaces is delivered.
         """
         move = self._judge(row, prepared)
+        if move.reason is Reason.CONFLICT and replace:
+            move = self._replacing(row, prepared, now)
         if move.state is State.STAGED:
             self.move(row.id, move, now)
         return move
@@ -170,6 +176,15 @@ class Ledger:
         ).fetchone()
         if rival is not None:
             return Move(State.QUARANTINED, Reason.CONFLICT, prepared=prepared)
+        return Move(State.STAGED, prepared=prepared, steps_ms=prepared.steps_ms)
+
+    def _replacing(self, row: Row, prepared: Prepared, now: float) -> Move:
+        before = self._db.execute(
+            "SELECT 1 FROM instances WHERE customer = ? AND uid_digest = ? AND state = 'staged'",
+            (row.customer, prepared.uid_digest),
+        ).fetchone()
+        if before is not None:  # the older version must not arrive after the newer one
+            return Move(State.QUEUED, Reason.CONFLICT, not_before=now + _TURN)
         return Move(State.STAGED, prepared=prepared, steps_ms=prepared.steps_ms)
 
     def move(self, id_: str, move: Move, now: float) -> None:

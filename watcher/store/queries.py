@@ -103,6 +103,22 @@ def recount(db: sqlite3.Connection) -> dict[str, int]:
     }
 
 
+def out_of_balance(db: sqlite3.Connection) -> set[str]:
+    """The customers whose kept counts are not those of the rows, counted one by one."""
+    db.execute("BEGIN")  # both looks at one moment
+    try:
+        kept = {
+            f"{customer}/{state}": n
+            for customer, state, n in db.execute(
+                "SELECT customer, state, n FROM counts WHERE state <> 'seen' AND n <> 0"
+            )
+        }
+        wrong = {key.rpartition("/")[0] for key, _ in kept.items() ^ recount(db).items()}
+        return wrong | {tally.customer for tally in tallies(db) if not tally.balanced}
+    finally:
+        db.execute("COMMIT")
+
+
 def in_state(db: sqlite3.Connection, state: State, customer: str | None = None) -> Iterator[Row]:
     """The rows in one state, oldest change first."""
     where, values = ("", ()) if customer is None else (" AND customer = ?", (customer,))
