@@ -20,7 +20,7 @@ from watcher.scrub.pixels.textness import Find, Textness
 
 # On the textness map: what is looked at again (a coarse scale sees more that is none), how far a
 # find reaches, and what is text even if nobody can read it.
-LOOK, LOOK_COARSE, EDGE, SURE = 0.40, 0.60, 0.25, 0.97
+LOOK, LOOK_COARSE, EDGE, SURE = 0.40, 0.60, 0.40, 0.97
 # What is enough for a suspect picture of a known device to be read in full: a find that scores
 # EYE_SURE, or one of DOUBT of which a letter can be read.
 DOUBT, HALF_READ = 0.25, 0.50
@@ -31,11 +31,12 @@ VARIETY, EYE_SURE, READ_SURE = 3, 0.85, 0.85
 # Of the scene text detector, on pictures that are suspect or hold text: scales and least score.
 SCALES, DETECTED = (1.0, 2.0), 0.60
 _MARKER_SCORE = 0.90
-_ROUNDS = 4
+_ROUNDS = 6
 _SMALLEST = 24  # pixels: three letters of 8 pixels need as many; a test tile holds no name
 _PARTS = 4  # of a find that are read, the largest first
 # A find is known when accepted ones cover this share of it; all of it is text when this share is.
-_KNOWN, _MOST = 0.9, 0.5
+# Seen coarsely, lines grow together: then less is enough, the next look sees what was left.
+_KNOWN, _KNOWN_COARSE, _MOST = 0.9, 0.3, 0.5
 # What nobody can read is no line of text when it fills more of the picture, or when its letters
 # are large: those can be read.
 _TOO_LARGE = 0.25
@@ -187,7 +188,7 @@ class PictureReader:
         known = np.zeros(plane.shape, bool)
         unread: list[Find] = []
         for find in finds:
-            if _share(known, find.boxes) >= _KNOWN:
+            if _share(known, find.boxes) >= (_KNOWN if find.scale == 1 else _KNOWN_COARSE):
                 continue
             opinions = {
                 box: self._opinion(plane, box, find.score, words) for box in find.boxes[:_PARTS]
