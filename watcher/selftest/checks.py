@@ -196,9 +196,13 @@ def _scrubbed(course: Course) -> Check:
     """Every planted value, whole, in any case, in every byte that left and every cleaned file."""
     wanted = _wanted(course)
     files = _bytes(course.home / "receiver", Spool(course.settings.state).outbox)
-    leaked = sorted({each.what for each in wanted if any(_in(each, data) for data in files)})
-    found = f"{len(wanted)} values planted, searched in {len(files)} files: "
-    found += f"FOUND: {', '.join(leaked)}" if leaked else "none is there"
+    there = [each for each in wanted if any(_in(each, data) for data in files)]
+    leaked = sorted({each.what for each in there})
+    gone = len(wanted) - len(there)
+    found = (
+        f"score {gone} of {len(wanted)}: so many planted values are in none of {len(files)} files"
+    )
+    found += f"; FOUND: {', '.join(leaked)}" if leaked else ""
     promise = "No identifying value is in anything that was sent, nor in a cleaned file"
     return Check(promise, found, bool(files) and not leaked)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from watcher.selftest.checks import Check
-from watcher.selftest.course import Course
+from watcher.selftest.course import TESTED, Course
 from watcher.settings import Settings, as_toml, masked
 
 LIMITS = (
@@ -24,15 +24,16 @@ LIMITS = (
 )
 
 _STYLE = """
-@page { size: A4; margin: 14mm }
-body { font: 10pt/1.35 system-ui, sans-serif; color: #111; max-width: 180mm; margin: 8mm auto }
+@page { size: A4; margin: 11mm }
+body { font: 10pt/1.3 system-ui, sans-serif; color: #111; max-width: 180mm; margin: 8mm auto }
 h1 { font-size: 15pt; margin: 0 } h2 { font-size: 11pt; margin: 4mm 0 1mm }
 .verdict { font-size: 13pt; font-weight: 700; border: 2px solid; padding: 2mm 4mm; margin: 3mm 0 }
 .held { color: #05631f } .failed { color: #a30d0d }
 table { border-collapse: collapse; width: 100% }
-td { border-top: 1px solid #bbb; padding: 1mm 2mm; vertical-align: top }
+td { border-top: 1px solid #bbb; padding: 0.7mm 2mm; vertical-align: top }
+@media print { body { font-size: 8pt; max-width: none; margin: 0 } .sign td { height: 8mm } }
 td:first-child { white-space: nowrap; font-weight: 700 }
-.facts td:first-child { width: 34mm } .sign td { height: 12mm }
+.facts td:first-child { width: 34mm } 
 ul { margin: 1mm 0; padding-left: 5mm }
 """
 
@@ -68,10 +69,14 @@ def made(site: Settings, course: Course, checks: Sequence[Check]) -> Report:
         ("Program", f"img-ingestion {importlib.metadata.version('img-ingestion')}"),
         ("Recipe", ", ".join(recipes) or "none was used"),
         ("Settings", f"SHA-256 {hashlib.sha256(as_toml(masked(site)).encode()).hexdigest()[:32]}"),
-        ("Tested for", ", ".join(each.customer for each in course.dropped)),
+        ("Tested for", ", ".join(_kind(each.customer) for each in course.dropped)),
         ("Took", f"{course.seconds:.0f} s"),
     )
     return Report(tuple(checks), facts, tuple(retained(site)))
+
+
+def _kind(customer: str) -> str:
+    return "the shared settings" if customer == TESTED else f"those of {customer}"
 
 
 def retained(site: Settings) -> list[str]:
@@ -123,7 +128,7 @@ def as_html(report: Report) -> str:
     checks = "".join(
         f'<tr><td class="{"held" if check.held else "failed"}">'
         f"{'held' if check.held else 'FAILED'}</td>"
-        f"<td>{_e(check.promise)}<br><small>{_e(check.found)}</small></td></tr>"
+        f"<td>{_e(check.promise)}</td><td>{_e(check.found)}</td></tr>"
         for check in report.checks
     )
     retained_ = "".join(f"<li>{_e(line)}</li>" for line in report.retained)
