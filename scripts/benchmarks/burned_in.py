@@ -30,6 +30,7 @@ Box = tuple[int, int, int, int, int]
 Tool = Callable[[Picture], "list[Box] | None"]
 """What a tool would fill, frame 0 for all frames; None when it refuses the picture."""
 
+TOOLS = ("no-gate", "deid", "tesseract")
 TARGETS = (
     ("hidden or refused", "strings", 100.0, "at least"),
     ("hidden, not refused", "strings", 98.0, "at least"),
@@ -321,7 +322,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", default="1")
     parser.add_argument("--fonts", type=Path, help="a folder of .ttf fonts to use as well")
     parser.add_argument("--sheet", type=Path, help="a folder for the contact sheet")
-    parser.add_argument("--ours-only", action="store_true")
+    parser.add_argument("--tools", nargs="*", choices=TOOLS, default=TOOLS, help="beside ours")
     parser.add_argument("--phibench", type=Path, help="the folder that holds phibench/ and corpus/")
     parser.add_argument("--phibench-seeds", nargs="*", default=["a", "b"])
     parser.add_argument("--phibench-limit", type=int, default=60)
@@ -330,9 +331,7 @@ def main(argv: list[str]) -> int:
     found = list(pictures(options.seed, options.count, fonts))
     judge = PixelJudge.load(PixelOptions())
     ours = Ours(judge)
-    tools: dict[str, Tool] = {"ours": ours, "ours, no gate": Ours(judge, always=True)}
-    if not options.ours_only:
-        tools |= _others()
+    tools: dict[str, Tool] = {"ours": ours, **_others(judge, options.tools)}
     scores = run(tools, found)
     strings = sum(len(p.planted) for p in found)
     print(f"{strings} strings in {sum(bool(p.planted) for p in found)} of {len(found)} pictures\n")
@@ -351,8 +350,14 @@ def main(argv: list[str]) -> int:
     return 0 if met else 1
 
 
-def _others() -> dict[str, Tool]:
-    tools: dict[str, Tool] = {"deid DicomCleaner": deid_cleaner}
+def _others(judge: PixelJudge, chosen: Sequence[str]) -> dict[str, Tool]:
+    tools: dict[str, Tool] = {}
+    if "no-gate" in chosen:
+        tools["ours, no gate"] = Ours(judge, always=True)
+    if "deid" in chosen:
+        tools["deid DicomCleaner"] = deid_cleaner
+    if "tesseract" not in chosen:
+        return tools
     if shutil.which("tesseract"):
         tools["Tesseract"] = tesseract((1.0,), both=False)
         tools["Tesseract, 2 scales"] = tesseract((1.0, 2.0), both=True)
