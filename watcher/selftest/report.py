@@ -24,16 +24,16 @@ LIMITS = (
 )
 
 _STYLE = """
-@page { size: A4; margin: 11mm }
+@page { size: A4; margin: 10mm }
 body { font: 10pt/1.3 system-ui, sans-serif; color: #111; max-width: 180mm; margin: 8mm auto }
 h1 { font-size: 15pt; margin: 0 } h2 { font-size: 11pt; margin: 4mm 0 1mm }
 .verdict { font-size: 13pt; font-weight: 700; border: 2px solid; padding: 2mm 4mm; margin: 3mm 0 }
 .held { color: #05631f } .failed { color: #a30d0d }
 table { border-collapse: collapse; width: 100% }
 td { border-top: 1px solid #bbb; padding: 0.7mm 2mm; vertical-align: top }
-@media print { body { font-size: 8pt; max-width: none; margin: 0 } .sign td { height: 8mm } }
+@media print { body { font-size: 8pt; max-width: none; margin: 0 } td { padding: 0.3mm 2mm } }
 td:first-child { white-space: nowrap; font-weight: 700 }
-.facts td:first-child { width: 34mm } 
+.facts td:first-child { width: 34mm }
 ul { margin: 1mm 0; padding-left: 5mm }
 """
 
