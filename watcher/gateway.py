@@ -62,6 +62,7 @@ class Gateway:
         self._vitals: Vitals
         self._asking: Asking
         self._reviewing: Reviewing
+        self._pipeline: Pipeline
         self.page: str | None = None
         """Where the page is served, once it is."""
 
@@ -104,6 +105,7 @@ class Gateway:
         settings, later = merged(self.settings, new)
         await self._workers.verify(settings.every_scrub())
         self.settings = settings
+        self._pipeline.renew()
         self._preparing.ring()
         self._dispatchers.ring_all()
         return later
@@ -132,7 +134,7 @@ class Gateway:
         self._audit = await self._writer.run(
             lambda ledger: open_audit(settings.state, ledger, time.time())
         )
-        pipeline = Pipeline(
+        pipeline = self._pipeline = Pipeline(
             lambda: self.settings,
             self._spool,
             self._writer,

@@ -12,7 +12,7 @@ from watcher.options import Limits, PixelOptions, RenderOptions, ScrubOptions
 @dataclass(frozen=True, slots=True)
 class Job:
     """One file to prepare. `path` is relative to `root`, `device` the file system it was seen on;
-    results go to `out` as `<id>.*`.
+    results go to `out` as `<id>.*`. With another `generation` the recipes are read anew.
     """
 
     id: str
@@ -27,6 +27,7 @@ class Job:
     limits: Limits
     body: bool = False
     review: Review | None = None
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)

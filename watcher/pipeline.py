@@ -52,6 +52,7 @@ class Pipeline:
         self._log = log
         self._metrics = metrics
         self._audit = audit
+        self._generation = 0
         self._clock = clock
 
     # -- admit -------------------------------------------------------------------------------
@@ -65,6 +66,10 @@ class Pipeline:
             self._log.moved(id_, customer, State.QUEUED)
             self._metrics.moved(customer, State.QUEUED)
         return len(fresh)
+
+    def renew(self) -> None:
+        """The recipes have changed, and were checked: workers are to read them anew."""
+        self._generation += 1
 
     # -- prepare -----------------------------------------------------------------------------
 
@@ -84,6 +89,7 @@ class Pipeline:
             render=own.render,
             limits=settings.limits,
             review=row.review,
+            generation=self._generation,
         )
 
     async def prepare(self, row: Row) -> State:

@@ -208,7 +208,7 @@ def _approved(job: Job, digest: str) -> tuple[tuple[int, int, int, int, int], ..
 
 def scrubber_of(job: Job) -> Scrubber:
     """The scrubber with this job's settings and key."""
-    return _scrubber(job.scrub, job.pixels, job.key_file)
+    return _scrubber(job.scrub, job.pixels, job.key_file, job.generation)
 
 
 def _images(job: Job, scrubbed: Scrubbed, steps: _Steps) -> Iterator[ImageFields]:
@@ -250,7 +250,10 @@ def _pseudonyms(key_file: Path) -> Pseudonyms:
 
 
 @functools.lru_cache(maxsize=256)
-def _scrubber(scrub: ScrubOptions, pixels: PixelOptions, key_file: Path) -> Scrubber:
+def _scrubber(
+    scrub: ScrubOptions, pixels: PixelOptions, key_file: Path, generation: int
+) -> Scrubber:
+    # The generation is there to be another key of the cache.
     return Scrubber.load(scrub, pixels, load_key(key_file))
 
 

@@ -201,6 +201,7 @@ class Reviewing:
             lambda it: operations.note_rule(it, person, row.customer, facts, time.time())
         )
         await asyncio.to_thread(write_durably, recipe, whole.encode())
+        self.pipeline.renew()  # the worker has checked it as a whole
         return {"id": row.id, "device": seen.device_key, "recipe": recipe.name}
 
     async def _tell_shown(self, row: Row, wish: _Wish, caller: Caller) -> None:

@@ -63,6 +63,14 @@ class Site:
             await asyncio.sleep(0.1)
         raise AssertionError(f"{id_} is {found[0]}: {found[1]}")
 
+    async def delivered(self, wanted: int) -> None:
+        """Wait until so many are."""
+        for _ in range(900):
+            if self.box.states()["delivered"] == wanted:
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(self.box.reasons())
+
     async def refused(self, id_: str, detail: str) -> None:
         """Wait until it is back in quarantine for this."""
         for _ in range(600):

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from tests.page.conftest import Site
-from tests.page.pictures import BANNER, NAME
-from tests.way.images import CANARIES
+from tests.page.pictures import BANNER, NAME, ultrasound
+from tests.way.images import CANARIES, drop
 from watcher.page.caller import owner
 from watcher.receiver.app import Running
 
@@ -121,16 +121,31 @@ async def test_an_approval_does_not_send_what_the_proof_refuses(
     assert not backend.receiver.shelf.images
 
 
-async def test_boxes_become_a_rule_of_the_device_and_a_rejection_is_final(site: Site) -> None:
-    """A rule stands in the site's recipe, in deid's language; rejected is excluded, for good."""
-    wish = {"id": site.ids[0], "verb": "rule", "boxes": [BANNER]}
+async def test_boxes_become_a_rule_of_the_device_and_a_rejection_is_final(
+    site: Site, backend: Running
+) -> None:
+    """A rule stands in the site's recipe, in deid's language; rejected is excluded, for good.
+
+    The rule counts for the device's next file, without a restart.
+    """
+    fan = (240, 200, 400, 240)
+    wish = {"id": site.ids[0], "verb": "rule", "boxes": [BANNER, fan]}
     status, told = await site.post("api/decide", wish)
     assert status == 200, told
     recipe = (site.box.home / "site.recipe").read_text()
     assert "LABEL nobody" in recipe
     assert "equals ManufacturerModelName Echo 5" in recipe
     assert "coordinates 0,0,640,60" in recipe
+    assert "coordinates 240,200,400,240" in recipe
     assert [deed for deed, _, _ in site.told()] == ["device-rule"]
+    readable = ultrasound(3)
+    del readable.SequenceOfUltrasoundRegions
+    drop(readable, site.box.drop / "north", "3.dcm")
+    await site.delivered(1)
+    picture = cv2.imread(str(await png_at(backend)), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
+    assert len(np.unique(picture[200:240, 240:400])) == 1
+    assert len(np.unique(picture[250:290, 240:400])) > 10
 
     status, _ = await site.post("api/decide", {"id": site.ids[0], "verb": "reject"})
     assert status == 200
@@ -138,7 +153,7 @@ async def test_boxes_become_a_rule_of_the_device_and_a_rejection_is_final(site: 
     status, told = await site.post("api/decide", {"id": site.ids[0], "verb": "reject"})
     assert status == 409
     assert "not in quarantine" in told["error"]
-    assert site.told()[1:] == [("rejected", site.ids[0], ME)]
+    assert site.told()[-1] == ("rejected", site.ids[0], ME)
 
 
 FOREIGN: list[tuple[dict[str, str], int]] = [

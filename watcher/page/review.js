@@ -201,7 +201,7 @@ function decide(button, verb, said) {
   $(button).addEventListener("click", () => doing("Deciding", async () => {
     const { id, sha256 } = shown;
     const told = await post("api/decide", { id, verb, sha256, boxes });
-    if (verb === "rule") return `Rule for device ${told.device} added to ${told.recipe}. It counts from the gateway's next start.`;
+    if (verb === "rule") return `Rule for device ${told.device} added to ${told.recipe}. It counts for what is prepared from now on.`;
     close();
     await showHeld();
     return `${id}: ${said}`;
