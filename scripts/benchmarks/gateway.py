@@ -94,15 +94,17 @@ def _gateway(paths: list[Path], count: int, frames: int, home: Path, url: str) -
     with _started(home, "run", "--settings", "settings.toml") as process:
         _drop(paths[-1], drop)  # a warm worker, a made key
         _settled(home, 1)
-        cpu, wall = _tree_cpu(process.pid), time.perf_counter()
+        cpu, own = _tree_cpu(process.pid), _own_cpu(process.pid)
+        wall = time.perf_counter()
         for path in paths[:count]:
             _drop(path, drop)
         _settled(home, count + 1)
         cost = Cost(count * frames, _tree_cpu(process.pid) - cpu, time.perf_counter() - wall)
+        own = (_own_cpu(process.pid) - own) / count * 1000
         waits = [_alone(home, path, drop, count + 2 + n) for n, path in enumerate(paths[count:-1])]
     p50, most = statistics.median(waits) * 1000, max(waits) * 1000
     idle = f"idle, close to acknowledgement: p50 {p50:.0f} ms, max {most:.0f} ms"
-    return cost, f"{idle}; {_steps(home)}"
+    return cost, f"{idle}; CPU ms a file outside of the workers: {own:.1f}; {_steps(home)}"
 
 
 def _drop(path: Path, folder: Path) -> float:
@@ -147,7 +149,15 @@ def _steps(home: Path) -> str:
         rows = db.execute("SELECT steps_ms FROM events WHERE state = 'staged'").fetchall()
     steps = [json.loads(row[0]) for row in rows[1:]]
     means = {name: statistics.mean(s.get(name, 0.0) for s in steps) for name in steps[0]}
-    return "ms a file: " + ", ".join(f"{name} {ms:.1f}" for name, ms in means.items())
+    return "wall ms a file in a worker: " + ", ".join(
+        f"{name} {ms:.1f}" for name, ms in means.items()
+    )
+
+
+def _own_cpu(pid: int) -> float:
+    """CPU seconds of one process: events, ledger, uploads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
 
 
 def _tree_cpu(root: int) -> float:
