@@ -27,6 +27,7 @@ _CODECS = (
     *("iso2022_jp", "iso2022_kr", "euc_jp", "euc_kr", "shift_jis"),
 )
 _ESCAPES = re.compile(rb"\x1b\$[()]?[A-Z]|\x1b\([BJ]|[\x0e\x0f]")
+_WORD = re.compile(r"[^\s_]+")
 _PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 
 
@@ -210,8 +211,8 @@ def _passes(
         case "text not null":
             return value.strip() != ""
         case "text retained" if check.kind == "words":
-            have = collections.Counter(value.lower().split())
-            return not collections.Counter(check.value.lower().split()) - have
+            have = collections.Counter(_WORD.findall(value.lower()))
+            return not collections.Counter(_WORD.findall(check.value.lower())) - have
         case "text retained":
             return bool(_numbers(value) == _numbers(check.value))
         case "text removed":

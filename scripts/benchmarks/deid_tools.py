@@ -71,10 +71,9 @@ def _everything(path: Path, target: Path) -> None:
     """All that could be deleted is: the other end of what the key must tell apart."""
     dataset = pydicom.dcmread(path)
     kept = pydicom.Dataset()
-    kept.file_meta, kept.SOPClassUID = dataset.file_meta, dataset.SOPClassUID
-    kept.SOPInstanceUID = pydicom.uid.generate_uid()
-    kept.file_meta.MediaStorageSOPInstanceUID = kept.SOPInstanceUID
-    kept.file_meta.SourceApplicationEntityTitle = ""
+    kept.file_meta = pydicom.dataset.FileMetaDataset()
+    kept.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    kept.SOPClassUID, kept.SOPInstanceUID = dataset.SOPClassUID, pydicom.uid.generate_uid()
     kept.save_as(target, enforce_file_format=True)
 
 
@@ -97,8 +96,12 @@ def _deid_cleaner(path: Path, target: Path) -> None:
 def _deid_parser(path: Path, target: Path) -> None:
     from deid.dicom.parser import DicomParser
 
-    parser = DicomParser(str(path))
-    parser.parse(strip_sequences=True, remove_private=True)
+    try:
+        parser = DicomParser(str(path))
+        parser.parse(strip_sequences=True, remove_private=True)
+    except KeyError:  # its strip_sequences loses its way in nested ones: the next best it can do
+        parser = DicomParser(str(path))
+        parser.parse(remove_private=True)
     parser.dicom.save_as(target)
 
 
