@@ -21,6 +21,8 @@ from watcher.scrub.pixels.textness import Find, Textness
 # On the textness map: what is looked at again (a coarse scale sees more that is none), how far a
 # find reaches, and what is text even if nobody can read it.
 LOOK, LOOK_COARSE, EDGE, SURE = 0.40, 0.60, 0.40, 0.97
+# The same where nothing speaks for text yet: of 386 planted strings none scored below 0.75.
+GATE, GATE_COARSE = 0.60, 0.75
 # What is enough for a suspect picture of a known device to be read in full: a find that scores
 # EYE_SURE, or one of DOUBT of which a letter can be read.
 DOUBT, HALF_READ = 0.25, 0.50
@@ -126,7 +128,8 @@ class PictureReader:
         full, due = False, bool(faint)
         for _ in range(_ROUNDS):
             finds = [self._textness.find(plane, DOUBT, EDGE) for plane in planes]
-            fresh = list(self._look(planes, finds, words))
+            eager = bool(found) or picture.keen
+            fresh = list(self._look(planes, finds, words, eager=eager))
             due |= bool(fresh) or (picture.keen and self._doubtful(planes, finds))
             if not fresh and not full and due and budget.spend():
                 full = True
@@ -164,11 +167,12 @@ class PictureReader:
         return any(read.score >= HALF_READ and read.letters for read in reads)
 
     def _look(
-        self, planes: list[Plane], finds: list[list[Find]], words: OwnWords
+        self, planes: list[Plane], finds: list[list[Find]], words: OwnWords, *, eager: bool
     ) -> Iterator[Text]:
         """The gate and the first reader: what the textness map shows, fine scales first."""
+        fine, coarse = (LOOK, LOOK_COARSE) if eager else (GATE, GATE_COARSE)
         for plane, seen in zip(planes, finds, strict=True):
-            likely = [f for f in seen if f.score >= (LOOK if f.scale == 1 else LOOK_COARSE)]
+            likely = [f for f in seen if f.score >= (fine if f.scale == 1 else coarse)]
             yield from self._judged(plane, likely, words, SURE)
 
     def _read_in_full(
