@@ -262,6 +262,8 @@ class _Planter:
     def _keeps(self) -> None:
         for keyword, values in KEEPS:
             value = self._inventor.random.choice(values)
+            if keyword == "ManufacturerModelName" and keyword in self._ds:
+                value = str(self._ds[keyword].value)  # another model has text in other places
             setattr(self._ds, keyword, value.split("\\") if "\\" in value else value)
             self._check("text retained", keyword, value)
         for keyword in _TYPE2:
