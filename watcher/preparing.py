@@ -21,6 +21,38 @@ _ADMIT_AT_ONCE = 512
 _IDLE = 30.0
 
 
+class Turns(asyncio.Queue[Row]):
+    """A queue that serves the customer first who was served longest ago, in that one's order.
+
+    One's single image does not wait for what was fetched of another's backlog.
+    """
+
+    def _init(self, maxsize: int) -> None:
+        self._waiting: list[Row] = []
+        self._served: dict[str, int] = {}
+        self._count = 0
+
+    def qsize(self) -> int:
+        return len(self._waiting)
+
+    def empty(self) -> bool:
+        return not self._waiting
+
+    def customers(self) -> frozenset[str]:
+        """Who waits here."""
+        return frozenset(row.customer for row in self._waiting)
+
+    def _put(self, item: Row) -> None:
+        self._waiting.append(item)
+
+    def _get(self) -> Row:
+        row = min(self._waiting, key=lambda each: self._served.get(each.customer, 0))
+        self._waiting.remove(row)
+        self._count += 1
+        self._served[row.customer] = self._count
+        return row
+
+
 class Preparing:
     """Owns the in-memory queue, a small prefetch of what the ledger says is due.
 
@@ -46,7 +78,9 @@ class Preparing:
         self._on_customer = on_customer
         self._on_state = on_state
         self._workers = workers
-        self._rows: asyncio.Queue[Row] = asyncio.Queue(workers * 2)
+        self._rows = Turns()
+        self._most = workers * 2
+        self._arrived = False
         self._bell = Bell()
         self._news = True
         self._again = 0.0
@@ -83,6 +117,7 @@ class Preparing:
             for customer in {arrival.customer for arrival in batch}:
                 await insist(self._greet, customer)
             await insist(self._pipeline.admit, batch)
+            self._arrived = True
             self.ring()
 
     async def _greet(self, customer: str) -> None:
@@ -90,27 +125,33 @@ class Preparing:
 
     async def _feed(self) -> None:
         while True:
-            room = self._rows.maxsize - self._rows.qsize()
-            if room and self._disk.open and (self._news or time.monotonic() >= self._again):
+            room = max(0, self._most - self._rows.qsize())
+            due = self._arrived or (room and (self._news or time.monotonic() >= self._again))
+            if due and self._disk.open:
                 await self._claim(room)
             else:
                 await self._bell.wait(self._pause())
 
     async def _claim(self, room: int) -> None:
-        self._news = False
+        self._news = self._arrived = False
         rows, wait = await insist(self._due, room)
         self._news |= len(rows) >= room  # there may be more; a share each may be more than room
         self._again = time.monotonic() + wait
         for row in rows:
-            await self._rows.put(row)
+            self._rows.put_nowait(row)
 
     async def _due(self, room: int) -> tuple[list[Row], float]:
-        """Claimed rows; and in how many seconds another one may fall due."""
-        now, paused = time.time(), self._paused()
+        """Claimed rows; and in how many seconds another one may fall due.
+
+        Without room, one of each customer who has none here: nobody waits behind a backlog.
+        """
+        now, paused, here = time.time(), self._paused(), self._rows.customers()
 
         def claim(ledger: Ledger) -> tuple[list[Row], float]:
             due = queries.due_customers(ledger.connection, State.QUEUED, now)
             mine = [customer for customer in due if customer not in paused]
+            if not room:
+                mine = [customer for customer in mine if customer not in here]
             rows = ledger.claim_fairly(State.QUEUED, mine, room, now)
             at = queries.next_due(ledger.connection, State.QUEUED, now, paused)
             return rows, _IDLE if at is None else min(_IDLE, at - now)
@@ -118,7 +159,7 @@ class Preparing:
         return await self._writer.run(claim)
 
     def _pause(self) -> float:
-        if not self._disk.open or self._rows.full():
+        if not self._disk.open or self._rows.qsize() >= self._most:
             return _IDLE
         return min(_IDLE, max(0.005, self._again - time.monotonic()))
 

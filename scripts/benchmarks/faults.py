@@ -13,6 +13,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import statistics
 import sys
 import tempfile
 import time
@@ -195,6 +196,48 @@ async def steady(home: Path, files: int) -> tuple[object, ...]:
         return here.row("none, one process", 1, 0.0, time.monotonic() - began)
 
 
+async def fairness(home: Path, files: int) -> tuple[object, ...]:
+    """Single images of one customer, alone and beside another's backlog; prints both p95s."""
+    async with site(home) as here, Nursery() as nursery:
+        began = time.monotonic()
+        pid = await nursery.start(here.box.settings, home / "said")
+        await _until((here.box.state / "control.sock").exists)
+        for number in range(3):
+            await _urgent(here, number)
+        alone = [await _urgent(here, number) for number in range(10, 50)]
+        here.drop(files)
+        beside = [await _urgent(here, number) for number in range(100, 140)]
+        left = files - here.box.states()["delivered"]
+        for name, times in (("alone", alone), ("beside the backlog", beside)):
+            p50, p95 = (statistics.quantiles(times, n=20)[cut] * 1000 for cut in (9, 18))
+            print(f"urgent, {name:20} p50 {p50:6.0f} ms  p95 {p95:6.0f} ms")
+        print(f"{max(left, 0)} of {files} were still waiting then")
+        assert left > 0, "the backlog was too small to be beside"
+        os.kill(pid, signal.SIGTERM)
+        await nursery.ended()
+        await _finish(nursery, here.box.settings, home / "said")
+        here.dropped += 83
+        return here.row("another's backlog", 1, 0.0, time.monotonic() - began)
+
+
+async def _urgent(here: Site, number: int) -> float:
+    """Seconds from the rename to the acknowledgement, as the ledger has it."""
+    folder = here.box.drop / "urgent"
+    folder.mkdir(parents=True, exist_ok=True)
+    partial, name = folder / f"{number}.part", f"{number}.dcm"
+    uid = b"2.25.%0*d" % (len(here.uid) - 5, 9 * 10**30 + number)
+    partial.write_bytes(here.template.replace(here.uid, uid))
+    began = time.time()
+    partial.rename(folder / name)
+    await _until(lambda: not (folder / name).exists())
+    with here.box.ledger() as db:
+        (at,) = db.execute(
+            "SELECT changed_at FROM instances WHERE customer = 'urgent' AND path = ?",
+            (name.encode(),),
+        ).fetchone()
+    return float(at) - began
+
+
 def _resident(pid: int) -> int:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
@@ -248,7 +291,9 @@ def main(argv: list[str]) -> int:
     """Run the chosen parts in a temporary folder and print the table."""
     parser = argparse.ArgumentParser(prog="bench faults", description=__doc__)
     parser.add_argument("--long", action="store_true", help="1000 kills, 500 cuts, 20000 files")
-    parser.add_argument("--only", choices=("kills", "cuts", "failing", "steady", "million"))
+    parser.add_argument(
+        "--only", choices=("kills", "cuts", "failing", "steady", "fairness", "million")
+    )
     parser.add_argument("--kills", type=int, help="how many SIGKILLs")
     parser.add_argument("--files", type=int, help="files for the kills")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments")
@@ -267,6 +312,7 @@ def main(argv: list[str]) -> int:
             asyncio.run(failing(home / str(each), each, number // 10)) for each in _KINDS
         ],
         "steady": lambda: [asyncio.run(steady(home / "steady", number * 20))],
+        "fairness": lambda: [asyncio.run(fairness(home / "fairness", number * 40))],
         "million": lambda: million(home / "million", number * 1000),
     }
     try:
