@@ -84,7 +84,7 @@ def test_each_value_is_found_and_its_tag_named(text: str, tag: str, place: bytes
 
 
 @pytest.mark.parametrize("spelling", SPELLED_DAYS)
-@pytest.mark.parametrize("place", [*HIDING_PLACES[:3], HIDING_PLACES[4]])
+@pytest.mark.parametrize("place", [*HIDING_PLACES[:3], HIDING_PLACES[4], b"\0%s\0\0"])
 def test_a_day_is_found_in_every_usual_spelling(spelling: str, place: bytes) -> None:
     """As DA, as DT with a time, and as people write it."""
     text = dt.date(1934, 1, 22).strftime(spelling).encode()

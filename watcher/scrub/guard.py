@@ -229,7 +229,10 @@ def _spelled_days(words: set[bytes], numeric: list[str], low: bytes) -> Iterator
         at = low.find(month)
         while at >= 0:
             near = low[max(0, at - 12) : at + 24].decode("latin-1")
-            yield from dates.named(_DIGIT_AND_NUL.sub(" ", near))
+            yield from dates.named(near.replace("\0", " "))
+            bare = _DIGIT_AND_NUL.sub(" ", near)  # the digit may be a binary neighbour's
+            if bare != near:
+                yield from dates.named(bare)
             at = low.find(month, at + 1)
 
 
