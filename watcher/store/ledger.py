@@ -13,7 +13,14 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from watcher.model import Prepared, Reason, Review, Signature, State
-from watcher.store.records import Move, Row, dump_prepared, dump_review, row_of, signature_columns
+from watcher.store.records import (
+    Move,
+    Row,
+    dump_prepared,
+    dump_review,
+    row_of,
+    signature_columns,
+)
 
 Sighting = tuple[str, str, Signature]
 """(customer, path relative to the customer's folder, signature)"""
@@ -53,8 +60,9 @@ class Ledger:
         columns = signature_columns(signature)
         where = (customer, raw)
         pending = self._db.execute(
-            "SELECT id, device, inode, size, mtime_ns FROM instances"
-            " WHERE customer = ? AND path = ? AND state = 'queued'",
+            "SELECT id, device, inode, size, mtime_ns FROM instances INDEXED BY at_path"
+            " WHERE customer = ? AND path = ? AND state = 'queued'"
+            " AND state IN ('queued', 'staged')",
             where,
         ).fetchone()
         if pending is not None:
@@ -108,7 +116,8 @@ class Ledger:
         """Take up to `limit` due rows of one customer; the attempt is counted before the work."""
         due = self._db.execute(
             "UPDATE instances SET claimed = 1, attempts = attempts + 1 WHERE id IN ("
-            " SELECT id FROM instances WHERE state = ? AND customer = ? AND claimed = 0"
+            " SELECT id FROM instances INDEXED BY due"
+            " WHERE state = ? AND customer = ? AND claimed = 0 AND state IN ('queued', 'staged')"
             " AND not_before <= ? ORDER BY not_before LIMIT ?) RETURNING *",
             (state, customer, now, limit),
         ).fetchall()

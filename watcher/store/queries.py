@@ -72,7 +72,9 @@ def tallies(db: sqlite3.Connection) -> list[Tally]:
 def _oldest(db: sqlite3.Connection, customer: str) -> float | None:
     ages = [
         db.execute(
-            "SELECT min(seen_at) FROM instances WHERE state = ? AND customer = ?", (state, customer)
+            "SELECT min(seen_at) FROM instances WHERE state = ? AND customer = ?"
+            " AND state IN ('queued', 'staged')",
+            (state, customer),
         ).fetchone()[0]
         for state in PENDING
     ]
@@ -148,8 +150,8 @@ def due_customers(db: sqlite3.Connection, state: State, now: float) -> list[str]
         customer
         for customer in customers
         if db.execute(
-            "SELECT 1 FROM instances WHERE state = ? AND customer = ? AND claimed = 0"
-            " AND not_before <= ? LIMIT 1",
+            "SELECT 1 FROM instances INDEXED BY due WHERE state = ? AND customer = ?"
+            " AND claimed = 0 AND not_before <= ? AND state IN ('queued', 'staged') LIMIT 1",
             (state, customer, now),
         ).fetchone()
     ]
@@ -168,8 +170,8 @@ def next_due(
 def due(db: sqlite3.Connection, state: State, customer: str, limit: int, now: float) -> list[Row]:
     """Up to `limit` rows of one customer that nobody works on and that need not wait."""
     records = db.execute(
-        "SELECT * FROM instances WHERE state = ? AND customer = ? AND claimed = 0"
-        " AND not_before <= ? ORDER BY not_before LIMIT ?",
+        "SELECT * FROM instances INDEXED BY due WHERE state = ? AND customer = ? AND claimed = 0"
+        " AND not_before <= ? AND state IN ('queued', 'staged') ORDER BY not_before LIMIT ?",
         (state, customer, now, limit),
     ).fetchall()
     return [row_of(record) for record in records]
@@ -190,8 +192,8 @@ def next_due_of(
 ) -> float | None:
     """When the next unclaimed row of one customer falls due `after` a Unix time."""
     at: float | None = db.execute(
-        "SELECT min(not_before) FROM instances WHERE state = ? AND customer = ? AND claimed = 0"
-        " AND not_before >= ?",
+        "SELECT min(not_before) FROM instances INDEXED BY due WHERE state = ? AND customer = ?"
+        " AND claimed = 0 AND not_before >= ? AND state IN ('queued', 'staged')",
         (state, customer, after),
     ).fetchone()[0]
     return at

@@ -39,6 +39,8 @@ CREATE TABLE instances (
     UNIQUE (customer, path, device, inode, size, mtime_ns)
 ) STRICT;
 
+-- Partial indexes: only a query that repeats the condition word for word may use them; a bound
+-- `state = ?` alone may not, and would walk the whole backlog.
 CREATE INDEX due ON instances (state, customer, claimed, not_before) WHERE state IN ('queued', 'staged');
 CREATE INDEX at_path ON instances (customer, path) WHERE state IN ('queued', 'staged');
 CREATE INDEX undisposed ON instances (state, seen_at) WHERE disposed = 0 AND state IN ('delivered', 'duplicate');

@@ -11,6 +11,9 @@ CREATE TABLE IF NOT EXISTS audit (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS audit_of ON audit (id, deed);
 
+-- The age of the oldest pending file is asked for by every look at the status.
+CREATE INDEX IF NOT EXISTS oldest ON instances (customer, state, seen_at) WHERE state IN ('queued', 'staged');
+
 CREATE TRIGGER IF NOT EXISTS audit_is_not_changed BEFORE UPDATE ON audit BEGIN
     SELECT RAISE(ABORT, 'the audit is append-only');
 END;
