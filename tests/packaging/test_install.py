@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,10 +42,10 @@ def run(*command: str | Path, code: int = 0) -> str:
 
 
 @contextmanager
-def gateway(watcher: Path, settings: Path) -> Iterator[None]:
+def gateway(watcher: Path, settings: Path) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([*offline(), watcher, "run", "--settings", settings])
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         assert process.wait(60) == 0
@@ -60,17 +62,39 @@ def bundled(folder: Path, version: str, source: Path) -> Path:
     return copy
 
 
+def borrowed(folder: Path) -> Path:
+    """A folder with one wheel that points at the packages of this very environment."""
+    folder.mkdir()
+    site = sysconfig.get_paths()["purelib"]
+    info = "borrowed-1.dist-info"
+    files = {
+        "borrowed.pth": f"{site}\n",
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: borrowed\nVersion: 1\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{info}/RECORD"])
+    with zipfile.ZipFile(folder / "borrowed-1-py3-none-any.whl", "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+    return folder
+
+
 @pytest.mark.long
-def test_bundle_install_run_upgrade_and_the_way_back(tmp_path: Path) -> None:
-    """From the checkout to a delivered image without a network, and on to the next release."""
+@pytest.mark.parametrize("packages", ["borrowed", "locked"])
+def test_bundle_install_run_upgrade_and_the_way_back(tmp_path: Path, packages: str) -> None:
+    """From the checkout to a delivered image without a network, and on to the next release.
+
+    Once with every locked wheel, once with what is installed here, where there is no network.
+    """
+    environment = {"PYTHON": sys.executable, "PATH": os.environ["PATH"]}
+    if packages == "borrowed":
+        environment["WHEELS"] = str(borrowed(tmp_path / "wheels"))
     made = subprocess.run(
-        [SCRIPTS / "bundle", tmp_path / "dist"],
-        capture_output=True,
-        check=False,
-        env={"PYTHON": sys.executable, "PATH": "/usr/bin:/bin"},
+        [SCRIPTS / "bundle", tmp_path / "dist"], capture_output=True, check=False, env=environment
     )
-    if made.returncode:
+    if made.returncode and packages == "locked":
         pytest.skip("no package index within reach to make the bundle from")
+    assert made.returncode == 0, made.stderr
     (archive,) = (tmp_path / "dist").glob("*.tar")
     with tarfile.open(archive) as tar:
         tar.extractall(tmp_path, filter="data")
@@ -87,10 +111,11 @@ def test_bundle_install_run_upgrade_and_the_way_back(tmp_path: Path) -> None:
     watcher = prefix / "current" / "bin" / "watcher"
     (tmp_path / "drop" / "demo").mkdir(parents=True)
     shutil.copy(str(get_testdata_file("CT_small.dcm")), tmp_path / "drop" / "demo")
-    with gateway(watcher, settings):
+    with gateway(watcher, settings) as process:
         until = time.monotonic() + 120
         while not list((tmp_path / "state" / "archive").rglob("*.dcm")):
             assert time.monotonic() < until
+            assert process.poll() is None
             time.sleep(0.5)
     assert '"delivered": 1' in run(watcher, "status", "--json", "--settings", settings)
 
