@@ -57,7 +57,7 @@ def bundled(folder: Path, version: str, source: Path) -> Path:
     shutil.copytree(source, copy, copy_function=os.link)
     (copy / "VERSION").unlink()
     (copy / "VERSION").write_text(f"{version}\n")
-    sums = "find . -type f ! -name SHA256SUMS -print0 | sort -z | xargs -0 sha256sum > sums"
+    sums = "find . -type f ! -name SHA256SUMS ! -name sums -print0 | sort -z | xargs -0 sha256sum > sums"
     subprocess.run(["sh", "-c", f"{sums} && mv sums SHA256SUMS"], cwd=copy, check=True)
     return copy
 
