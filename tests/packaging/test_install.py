@@ -57,8 +57,9 @@ def bundled(folder: Path, version: str, source: Path) -> Path:
     shutil.copytree(source, copy, copy_function=os.link)
     (copy / "VERSION").unlink()
     (copy / "VERSION").write_text(f"{version}\n")
-    sums = "find . -type f ! -name SHA256SUMS ! -name sums -print0 | sort -z | xargs -0 sha256sum > sums"
-    subprocess.run(["sh", "-c", f"{sums} && mv sums SHA256SUMS"], cwd=copy, check=True)
+    named = "find . -type f ! -name SHA256SUMS ! -name sums -print0 | sort -z"
+    sums = f"{named} | xargs -0 sha256sum > sums && mv sums SHA256SUMS"
+    subprocess.run(["sh", "-c", sums], cwd=copy, check=True)
     return copy
 
 
