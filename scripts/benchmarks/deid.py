@@ -20,6 +20,8 @@ import pydicom
 
 from scripts.benchmarks import deid_plant, deid_score, deid_tools
 from watcher.dicom import part10, walk
+from watcher.dicom.elements import Coding
+from watcher.dicom.encoding import encode
 from watcher.options import Limits, ScrubOptions
 from watcher.scrub.cleaner import HeaderCleaner
 from watcher.scrub.keys import CustomerKey
@@ -109,7 +111,7 @@ def _alarm(cleaner: HeaderCleaner, dataset: pydicom.Dataset) -> bool:
 
 
 def _cleaner() -> HeaderCleaner:
-    return HeaderCleaner.load(ScrubOptions(), CustomerKey("bench", bytes(range(32))))
+    return HeaderCleaner.load(ScrubOptions(), CustomerKey("b1", bytes(range(32))))
 
 
 def _part(data: bytes) -> part10.Part10:
@@ -122,9 +124,10 @@ def _header(cleaner: HeaderCleaner, data: bytes) -> bytes:
 
 
 def _written(dataset: pydicom.Dataset) -> bytes:
-    buffer = io.BytesIO()
-    pydicom.dcmwrite(buffer, dataset, enforce_file_format=False)
-    return buffer.getvalue()
+    """The clean header's bytes, as the gateway writes them."""
+    implicit, little = dataset.original_encoding
+    coding = Coding(explicit=not implicit, little=bool(little))
+    return b"".join(encode(dataset, coding, (), range(0x7FE00008, 0x7FE00011)))
 
 
 def _cpu(paths: list[Path]) -> None:
