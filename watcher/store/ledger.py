@@ -13,14 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from watcher.model import Prepared, Reason, Review, Signature, State
-from watcher.store.records import (
-    Move,
-    Row,
-    dump_prepared,
-    dump_review,
-    row_of,
-    signature_columns,
-)
+from watcher.store.records import Move, Row, dump_prepared, dump_review, row_of, signature_columns
 
 Sighting = tuple[str, str, Signature]
 """(customer, path relative to the customer's folder, signature)"""
