@@ -65,6 +65,11 @@ class Dispatchers:
         if customer in self._dispatches:
             self._dispatches[customer].resume()
 
+    def resume_all(self) -> None:
+        """The clock was set: what rests until a time of day probes at once."""
+        for dispatch in self._dispatches.values():
+            dispatch.resume()
+
     async def run(self) -> None:
         """Run every dispatch's loop; ends only with the failure of one of them."""
         tallies = await self._writer.run(lambda ledger: queries.tallies(ledger.connection))

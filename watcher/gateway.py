@@ -13,9 +13,8 @@ from watcher.asking import Asking
 from watcher.auditing import open_audit
 from watcher.bell import cancel
 from watcher.dispatchers import Dispatchers
-from watcher.errors import ConfigError, DeferredError
 from watcher.intake import Intake
-from watcher.model import Reason, State
+from watcher.model import State
 from watcher.observe import health, serve
 from watcher.observe.log import Log
 from watcher.observe.metrics import Metrics
@@ -26,7 +25,6 @@ from watcher.progress import Progress, until_still
 from watcher.receiver.app import start as start_receiver
 from watcher.reloading import merged
 from watcher.reviewing import Reviewing
-from watcher.scrub.keys import make_key
 from watcher.settings import Settings
 from watcher.store import queries
 from watcher.store.audit import Audit
@@ -36,6 +34,7 @@ from watcher.store.spool import Spool
 from watcher.store.writer import Writer
 from watcher.tending import Tending
 from watcher.vitals import Vitals, access
+from watcher.welcome import welcome
 from watcher.workers import Workers
 
 _GRACE = 25.0
@@ -144,7 +143,14 @@ class Gateway:
             self._audit,
         )
         self._tending = Tending(
-            pipeline, self._writer, disk, self._log, self._audit, settings.state, self._room
+            pipeline,
+            self._writer,
+            disk,
+            self._log,
+            self._audit,
+            settings.state,
+            self._room,
+            self._clock_set,
         )
         self._dispatchers = await stack.enter_async_context(
             Dispatchers(
@@ -230,20 +236,9 @@ class Gateway:
         return frozenset(name for name, each in own if each.paused) | self._spool.paused()
 
     def _meet(self, customer: str) -> None:
-        """A customer's first file: make its key before anything is written down.
-
-        Raises DeferredError when the disk does not take it now.
-        """
-        if customer in self._customers:
-            return
-        if not self._spool.key_of(customer).exists():
-            try:
-                make_key(self._spool.key_of(customer))
-            except ConfigError:
-                self._log.event("key-not-made", level="error", customer=customer)
-                raise DeferredError(Reason.UNREADABLE, "key") from None
-            self._log.event("key-made", customer=customer)
-        self._customers.add(customer)
+        if customer not in self._customers:
+            welcome(customer, self._spool, self._log)
+            self._customers.add(customer)
 
     def _moved(self, customer: str, state: State) -> None:
         if state is State.STAGED:
@@ -254,6 +249,10 @@ class Gateway:
     def _room(self) -> None:
         """There is room on the disk again, or something is queued anew."""
         self._preparing.ring()
+
+    def _clock_set(self) -> None:
+        self._preparing.ring()
+        self._dispatchers.resume_all()
 
     # -- run ---------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from watcher.errors import ConfigError
 from watcher.observe.log import Log
 from watcher.settings import Settings
-from watcher.store import queries, rescue
+from watcher.store import clocks, queries, rescue
 from watcher.store.spool import Spool
 from watcher.store.writer import Writer
 
@@ -45,6 +45,7 @@ async def complete_ledger(settings: Settings, spool: Spool, writer: Writer, log:
 async def recover(spool: Spool, writer: Writer, log: Log) -> None:
     """Take up what a dead process had in hand. Raises ConfigError for a key that is gone."""
     begun = await asyncio.to_thread(spool.begun)
+    await writer.run(lambda ledger: clocks.distrust(ledger, time.time()))
     claims = await writer.run(lambda ledger: ledger.release_claims(begun))
     for tally in await writer.run(lambda ledger: queries.tallies(ledger.connection)):
         if not spool.key_of(tally.customer).exists():

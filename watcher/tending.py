@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from watcher import auditing
 from watcher.bell import Bell, insist
 from watcher.observe.log import Log
 from watcher.pipeline import Pipeline
-from watcher.store import queries
+from watcher.store import clocks, queries
 from watcher.store.audit import Audit, Head
 from watcher.store.disk import Disk
 from watcher.store.writer import Writer
@@ -21,6 +23,21 @@ _IDLE = 30.0
 _LINGER = 0.2
 _AT_ONCE = 256
 _BALANCE_EVERY = 60
+_DRIFT = 2.0
+
+
+@dataclass
+class ClockWatch:
+    """Tells a wall clock that was set from time that has passed; Unix and monotonic seconds."""
+
+    wall: float
+    steady: float
+
+    def jump(self, wall: float, steady: float) -> float:
+        """By how many seconds the clock was set since the last look; a slow drift is none."""
+        by = (wall - self.wall) - (steady - self.steady)
+        self.wall, self.steady = wall, steady
+        return by if abs(by) > _DRIFT else 0.0
 
 
 class Tending:
@@ -35,6 +52,7 @@ class Tending:
         audit: Audit,
         state: Path,
         on_room: Callable[[], None],
+        on_clock_set: Callable[[], None],
     ) -> None:
         self._pipeline = pipeline
         self._writer = writer
@@ -44,6 +62,7 @@ class Tending:
         self._state = state
         self._head: Head | None = None
         self._on_room = on_room
+        self._on_clock_set = on_clock_set
         self._leftovers = Bell()
 
     def ring(self) -> None:
@@ -52,7 +71,13 @@ class Tending:
 
     def loops(self) -> list[Coroutine[Any, Any, None]]:
         """All of them."""
-        return [self._dispose(), self._watch_disk(), self._check_balance(), self._keep_head()]
+        return [
+            self._dispose(),
+            self._watch_disk(),
+            self._check_balance(),
+            self._keep_head(),
+            self._watch_clock(),
+        ]
 
     async def dispose_all(self) -> None:
         """Dispose of everything that is settled by now."""
@@ -85,6 +110,19 @@ class Tending:
                 self._log.event(name, free=self._disk.free)
                 self._on_room()
             await asyncio.sleep(1.0)
+
+    async def _watch_clock(self) -> None:
+        watch = ClockWatch(time.time(), time.monotonic())
+        while True:
+            await asyncio.sleep(1.0)
+            jump = watch.jump(time.time(), time.monotonic())
+            if jump:
+                self._log.event("clock-set", level="warning", seconds=round(jump))
+                await insist(self._follow_clock, jump)
+                self._on_clock_set()
+
+    async def _follow_clock(self, jump: float) -> None:
+        await self._writer.run(lambda ledger: clocks.follow(ledger, jump))
 
     async def _check_balance(self) -> None:
         while True:
