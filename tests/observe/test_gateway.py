@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import re
+import signal
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +20,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.observe.conftest import Live
-from tests.way.box import Box
+from tests.way.box import ENVIRONMENT, Box
 from tests.way.images import CANARIES
 
 PACKAGING = Path(__file__).parents[2] / "scripts" / "packaging"
@@ -166,6 +172,32 @@ def test_top_beside_a_running_gateway(live: Live) -> None:
     text = live.verb("top", "--once").stdout
     assert "gateway running" in text
     assert "folder names: illegal" in text
+
+
+def test_top_lives_in_a_terminal_until_ctrl_c(live: Live) -> None:
+    """On a real pseudo-terminal: it draws again and again, and gives the screen back."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "watcher", "top", "--settings", str(live.box.settings)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**ENVIRONMENT, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"},
+        start_new_session=True,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while shown.count(b"gateway") < 3:
+            shown += os.read(ours, 65536)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # how Linux says that the other side is closed
+            while piece := os.read(ours, 65536):
+                shown += piece
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"running" in shown
+    assert shown.count(b"\x1b[?1049h") == shown.count(b"\x1b[?1049l") == 1
+    assert b"Traceback" not in shown
 
 
 def test_show_and_explain_find_the_original_of_an_id(live: Live) -> None:
