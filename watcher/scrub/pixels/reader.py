@@ -25,6 +25,7 @@ from watcher.scrub.pixels.textness import Find
 
 _DETECTOR, _RECOGNISER = "ch_PP-OCRv4_det_infer.onnx", "ch_PP-OCRv4_rec_infer.onnx"
 _STEP = 32  # the detector's sizes are multiples of it
+_TILE, _RIM = 1024, 96  # pixels that the detector is shown at a time, and how much they overlap
 _LINE = 48  # rows of a line for the recogniser
 _LONGEST = 40  # lines are cut after this many times their height
 # The detector's own working point: where its map is text, and how sure a whole box must be.
@@ -62,7 +63,22 @@ class Reader:
         self._characters = ["", *characters, " "]
 
     def map(self, plane: Plane, scale: float) -> NDArray[np.float32]:
-        """The detector's map of a plane shown at `scale`: (rows, columns) of the plane, 0 to 1."""
+        """The detector's map of a plane shown at `scale`: (rows, columns) of the plane, 0 to 1.
+
+        In tiles: the detector needs a kilobyte for each pixel that it is shown.
+        """
+        side, rim = int(_TILE / scale), int(_RIM / scale)
+        cells = np.zeros(plane.shape, np.float32)
+        for top in range(0, plane.shape[0], side):
+            for left in range(0, plane.shape[1], side):
+                above, before = min(top, rim), min(left, rim)
+                tile = plane[top - above : top + side + rim, left - before : left + side + rim]
+                place = cells[top : top + side, left : left + side]
+                seen = self._tile(tile, scale)[above:, before:]
+                place[:] = seen[: place.shape[0], : place.shape[1]]
+        return cells
+
+    def _tile(self, plane: Plane, scale: float) -> NDArray[np.float32]:
         rows, columns = (max(_STEP, round(n * scale / _STEP) * _STEP) for n in plane.shape)
         how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
         shown = cv2.resize(plane, (columns, rows), interpolation=how)
