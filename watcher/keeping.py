@@ -21,8 +21,7 @@ _EVERY = 3600.0
 def expired(settings: Settings, now: float) -> dict[str, list[Item]]:
     """By customer, the files that may go now."""
     spool = Spool(settings.state)
-    db = queries.reader(settings.state / "ledger.sqlite")
-    try:
+    with queries.looking(settings.state / "ledger.sqlite") as db:
         found = {}
         for tally in queries.tallies(db):
             name, own = tally.customer, settings.of(tally.customer).archive
@@ -33,9 +32,7 @@ def expired(settings: Settings, now: float) -> dict[str, list[Item]]:
                 list(retention.decided(spool, name, db)),
             )
             found[name] = [item for area in areas for item in retention.beyond(area, bound, now)]
-        return found
-    finally:
-        db.close()
+    return found
 
 
 def purge(settings: Settings) -> int:
@@ -46,18 +43,17 @@ def purge(settings: Settings) -> int:
 async def keep_house(settings: Callable[[], Settings], log: Log) -> None:
     """Once an hour, the first time at once: back the ledger up, let go of what may go."""
     while True:
-        await _back_up(settings().state, log)
-        freed = await asyncio.to_thread(purge, settings())
-        if freed:
-            log.event("purged", freed=freed)
+        try:
+            await _back_up(settings().state)
+            freed = await asyncio.to_thread(purge, settings())
+            log.event("house-kept", freed=freed)
+        except (DeferredError, OSError):
+            log.event("house-not-kept", level="warning")
         await asyncio.sleep(_EVERY)
 
 
-async def _back_up(state: Path, log: Log) -> None:
+async def _back_up(state: Path) -> None:
     size = (state / "ledger.sqlite").stat().st_size
     if shutil.disk_usage(state).free < 4 * size:
         return
-    try:
-        await asyncio.to_thread(rescue.keep_backup, state)
-    except DeferredError:
-        log.event("backup-failed", level="warning")
+    await asyncio.to_thread(rescue.keep_backup, state)

@@ -12,6 +12,7 @@ from typing import Any
 
 from watcher import auditing
 from watcher.bell import Bell, insist
+from watcher.errors import DeferredError
 from watcher.observe.log import Log
 from watcher.pipeline import Pipeline
 from watcher.store import clocks, queries
@@ -126,10 +127,11 @@ class Tending:
 
     async def _check_balance(self) -> None:
         while True:
-            for customer in sorted(await asyncio.to_thread(self._out_of_balance)):
-                self._log.event("out-of-balance", level="error", customer=customer)
+            with contextlib.suppress(DeferredError):  # the next look will tell
+                for customer in sorted(await asyncio.to_thread(self._out_of_balance)):
+                    self._log.event("out-of-balance", level="error", customer=customer)
             await asyncio.sleep(_BALANCE_EVERY)
 
     def _out_of_balance(self) -> set[str]:
-        with contextlib.closing(queries.reader(self._state / "ledger.sqlite")) as db:
+        with queries.looking(self._state / "ledger.sqlite") as db:
             return queries.out_of_balance(db)

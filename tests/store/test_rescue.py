@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.store.samples import prepared
+from watcher.errors import ConfigError, DeferredError
 from watcher.model import Reason, Signature, State
 from watcher.store import queries, rescue
 from watcher.store.database import connect
 from watcher.store.ledger import Ledger
 from watcher.store.records import Move
 from watcher.store.spool import Spool
+from watcher.store.writer import Writer
 
 NOW = 1_800_000_000.0
 
@@ -124,3 +126,21 @@ def test_what_is_quarantined_is_quarantined_for_the_same_reason(spool: Spool) ->
     seen = Signature(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
     assert ledger.admit([("a", "f", seen)], NOW) == []
     db.close()
+
+
+def test_damage_under_way_is_told_in_the_end(spool: Spool) -> None:
+    """A moment's failure is waited out; a ledger that stays damaged ends the process."""
+    path = spool.state / "ledger.sqlite"
+    db = connect(path)
+    for n in range(500):
+        new(Ledger(db), f"f{n}")
+    db.close()
+    writer = Writer(path)
+    damage(path)
+
+    def look(ledger: Ledger) -> object:
+        return ledger.connection.execute("SELECT sum(size), max(path) FROM instances").fetchall()
+
+    ends = [type(writer.submit(look).exception()) for _ in range(22)]
+    writer.close()
+    assert ends == [DeferredError] * 20 + [ConfigError] * 2

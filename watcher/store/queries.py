@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from watcher.model import PENDING, State
+from watcher.errors import DeferredError
+from watcher.model import PENDING, Reason, State
 from watcher.store.records import Event, Row, event_of, row_of
 
 
@@ -51,6 +53,16 @@ def reader(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
     connection.row_factory = sqlite3.Row
     return connection
+
+
+@contextlib.contextmanager
+def looking(path: Path) -> Iterator[sqlite3.Connection]:
+    """A `reader` for one look. Raises DeferredError when the disk does not let us."""
+    try:
+        with contextlib.closing(reader(path)) as db:
+            yield db
+    except sqlite3.Error:
+        raise DeferredError(Reason.UNREADABLE, "ledger") from None
 
 
 def tallies(db: sqlite3.Connection) -> list[Tally]:

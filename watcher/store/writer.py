@@ -24,6 +24,7 @@ T = TypeVar("T")
 Work = Callable[[Ledger], Any]
 
 _GROUP = 512
+_STRIKES = 20
 
 
 class Writer:
@@ -32,6 +33,7 @@ class Writer:
     def __init__(self, path: Path, on_full: Callable[[], object] = lambda: None) -> None:
         """Open the ledger; `on_full` is called when it has found no room. Raises ConfigError."""
         self._on_full = on_full
+        self._damaged = 0
         self._connection = connect(path)
         self._ledger = Ledger(self._connection)
         self._waiting: queue.SimpleQueue[tuple[Work, Future[Any]] | None] = queue.SimpleQueue()
@@ -91,7 +93,7 @@ class Writer:
                 db.execute("ROLLBACK")
             if _code(error) == sqlite3.SQLITE_FULL:
                 self._on_full()
-            failure = _translated(error)
+            failure = self._translated(error)
             for _, done in group:
                 done.set_exception(failure)
             return
@@ -121,14 +123,15 @@ class Writer:
         db.execute("RELEASE one")
         return result, None
 
+    def _translated(self, error: sqlite3.Error) -> WatcherError:
+        code = _code(error)
+        # A disk that fails to read for a moment looks like damage, too; it does not do so for long.
+        self._damaged += code in BEYOND_USE
+        if self._damaged > _STRIKES:
+            return ConfigError("state/ledger.sqlite is damaged; start again to have it restored")
+        full = code == sqlite3.SQLITE_FULL
+        return DeferredError(Reason.DISK_FULL if full else Reason.UNREADABLE, f"ledger-{code}")
+
 
 def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _translated(error: sqlite3.Error) -> WatcherError:
-    code = _code(error)
-    if code in BEYOND_USE:
-        return ConfigError("state/ledger.sqlite is damaged; start again to have it restored")
-    full = code == sqlite3.SQLITE_FULL
-    return DeferredError(Reason.DISK_FULL if full else Reason.UNREADABLE, f"ledger-{code}")
