@@ -294,3 +294,14 @@ def test_an_attempt_counts_only_when_a_worker_had_begun(ledger: Ledger) -> None:
     ledger.claim(State.QUEUED, "a", 2, 1.0)
     assert ledger.release_claims(frozenset({ids[0]})) == 2
     assert [row(ledger, id_).attempts for id_ in ids] == [1, 0]
+
+
+def test_a_rebuild_that_is_put_off_does_not_forget_the_request(ledger: Ledger) -> None:
+    """Sent together, it must go together again: only then is an unheard acceptance met."""
+    taken = claimed(ledger, "f")
+    ledger.stage(taken, prepared("sha-1"), 2.0)
+    ledger.assign_batch([taken.id], "batch")
+    ledger.move(taken.id, Move(State.QUEUED, Reason.SPOOL_LOST), 3.0)
+    ledger.move(taken.id, Move(State.QUEUED, Reason.WORKER_LOST), 4.0)
+    ledger.move(taken.id, Move(State.STAGED, prepared=prepared("sha-1")), 5.0)
+    assert row(ledger, taken.id).batch == "batch"

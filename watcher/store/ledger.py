@@ -212,7 +212,7 @@ class Ledger:
                     prepared and prepared.uid_digest,
                     prepared and prepared.study.series_instance_uid,
                     prepared and dump_prepared(prepared),
-                    move.state is State.STAGED or move.reason is Reason.SPOOL_LOST,
+                    move.state in (State.STAGED, State.QUEUED),
                     id_,
                 ),
             ).rowcount
