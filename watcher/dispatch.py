@@ -172,31 +172,28 @@ class Dispatch:
     # -- sending -----------------------------------------------------------------------------
 
     async def _send(self, load: Load) -> None:
-        if load.batch.images > 1:
-            await insist(self._assign, load.rows, load.batch)
-        results = await self._courier.deliver(
-            load.batch, attempts=load.attempts, again=load.attempts > 1
-        )
+        async def note(piece: Batch) -> None:
+            await insist(self._note, load.rows, piece)
+
+        again = load.again or load.attempts > 1
+        results = await self._courier.deliver(load.batch, note, attempts=load.attempts, again=again)
         for result in results:
             await self._settle(result, load)
             await self._mind(result)
 
-    async def _assign(self, rows: Sequence[Row], batch: Batch) -> None:
-        """Remember the members of a request before it leaves; an image alone needs no name."""
-        ids, name = [row.id for row in rows], batch.id if batch.images > 1 else None
-        await self._writer.run(lambda ledger: ledger.assign_batch(ids, name))
+    async def _note(self, rows: Sequence[Row], piece: Batch) -> None:
+        """Remember a smaller request before it leaves."""
+        ids = [row.id for row in _members(rows, piece)]
+        await self._writer.run(lambda ledger: ledger.assign_batch(ids, piece.id))
 
     async def _settle(self, result: Result, load: Load) -> None:
-        keys = {parcel.key for parcel in result.batch.parcels}
-        rows = [row for row in load.rows if row.prepared and row.prepared.content_key in keys]
+        rows = _members(load.rows, result.batch)
         answer = result.answer
         if answer.verdict is Verdict.DELIVERED:
             told = f"{answer.status} {answer.detail}".strip()
             await insist(self._pipeline.delivered, rows, self._options.url, told)
             self._on_delivered()
             return
-        if result.batch is not load.batch and answer.verdict is not Verdict.QUARANTINE:
-            await insist(self._assign, rows, result.batch)
         now = time.time()
         self._news = True  # they fall due again at a time of their own
         for row in rows:
@@ -239,3 +236,8 @@ class Dispatch:
 
 def _local(now: float) -> datetime:
     return datetime.fromtimestamp(now).astimezone()
+
+
+def _members(rows: Sequence[Row], batch: Batch) -> list[Row]:
+    keys = {parcel.key for parcel in batch.parcels}
+    return [row for row in rows if row.prepared and row.prepared.content_key in keys]

@@ -22,10 +22,14 @@ _MEMBER_WAIT = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Claimed rows, and the batch they travel in."""
+    """Claimed rows, and the batch they travel in.
+
+    `again` says that some of them may have been sent before, whatever became of them since.
+    """
 
     rows: tuple[Row, ...]
     batch: Batch
+    again: bool
 
     @property
     def study(self) -> StudyFields:
@@ -62,14 +66,12 @@ def plan(
     """Turn up to `most` due rows into loads, and claim those that go.
 
     What was sent before goes again as the very batch it was sent in: only then does an earlier
-    acceptance that we have not heard of meet the same key. What was tried before and is of no
-    batch was tried alone.
+    acceptance that we have not heard of meet the same key.
     """
     rows = queries.due(ledger.connection, State.STAGED, customer, most, now)
-    alone = [row for row in rows if row.batch is None and (row.attempts or row.deferrals)]
-    fresh = [row for row in rows if row.batch is None and row not in alone]
+    fresh = [row for row in rows if row.batch is None]
     bounds = Bounds(options.batch_images, options.batch_bytes)
-    loads = [_load(Batch.of([_parcel(row, folder)], bounds), [row]) for row in alone]
+    loads: list[Load] = []
     for batch in sorted({row.batch for row in rows if row.batch is not None}):
         members = _reunite(ledger, batch, [row for row in rows if row.batch == batch], now)
         again = restored(batch, [_parcel(row, folder) for row in members])
@@ -91,9 +93,13 @@ def plan(
 
 
 def _claimed(ledger: Ledger, loads: Sequence[Load]) -> tuple[Load, ...]:
-    """The same with their rows claimed, which counts the attempt before the work."""
+    """The same with their rows claimed: the attempt, and the request it is made in, are durable
+    before anything leaves, also of an image that travels alone.
+    """
     ids = [row.id for load in loads for row in load.rows]
     taken = {row.id: row for row in ledger.claim_ids(ids)} if ids else {}
+    for load in loads:
+        ledger.assign_batch([row.id for row in load.rows], load.batch.id)
     return tuple(replace(load, rows=tuple(taken[row.id] for row in load.rows)) for load in loads)
 
 
@@ -109,7 +115,8 @@ def _reunite(ledger: Ledger, batch: str, due: list[Row], now: float) -> list[Row
 
 def _load(batch: Batch, rows: Sequence[Row]) -> Load:
     by_key = {row.prepared.content_key: row for row in rows if row.prepared is not None}
-    return Load(tuple(by_key[parcel.key] for parcel in batch.parcels), batch)
+    mine = tuple(by_key[parcel.key] for parcel in batch.parcels)
+    return Load(mine, batch, any(row.batch is not None for row in mine))
 
 
 def _parcel(row: Row, folder: Path) -> Parcel:

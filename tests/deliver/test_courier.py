@@ -89,6 +89,18 @@ async def test_a_rejected_batch_is_split_until_the_bad_image_stands_alone() -> N
     assert set(backend.accepted.values()) == {1}
 
 
+async def test_a_piece_is_noted_before_it_is_sent() -> None:
+    """After a crash the same pieces are sent, whatever the backend says to the whole by then."""
+    backend, noted = Backend(rejecting("1")), list[set[str]]()
+
+    async def note(piece: Batch) -> None:
+        assert not {p.key for p in piece.parcels} & backend.accepted.keys()
+        noted.append({p.key for p in piece.parcels})
+
+    await Courier(backend, OPTIONS).deliver(batch_of("0", "1", "2", "3"), note)
+    assert noted == [{"0", "1"}, {"2", "3"}, {"0"}, {"1"}]
+
+
 async def test_413_splits_by_size() -> None:
     """Down to what fits; one image that is too large alone is refused."""
     sizes = {"a": 10, "b": 90, "c": 300, "d": 10, "e": 60}

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import time
 import tracemalloc
-import uuid
 from asyncio import StreamReader, StreamWriter
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.deliver.parcels import parcel_in, study_fields, uid
 from tests.deliver.sockets import OK, answer, listening, read_request
+from tests.way.staged import backlog
 from watcher.deliver.client import Destination
 from watcher.deliver.courier import Courier
 from watcher.dispatch import Dispatch
-from watcher.model import Prepared, Signature
 from watcher.observe.log import Log
 from watcher.observe.metrics import Metrics
 from watcher.options import DeliverOptions, LogOptions, WorkerOptions
 from watcher.pipeline import Pipeline
 from watcher.settings import Settings
 from watcher.store.audit import Audit, AuditKey
-from watcher.store.ledger import Ledger
-from watcher.store.records import dump_prepared
 from watcher.store.spool import Spool
 from watcher.store.writer import Writer
 from watcher.workers import Workers
 
-_SERIES = 512
 _KEY = AuditKey.derived("k", bytes(32))
 _QUICK = {"retry_first": 0.05, "retry_longest": 0.5, "breaker_rest": 0.05, "breaker_after": 5}
 
@@ -72,7 +65,7 @@ async def test_an_outage_with_a_backlog(images: int, outage: float, tmp_path: Pa
     backend = Backend()
     writer = Writer(tmp_path / "ledger.sqlite")
     spool = Spool(tmp_path)
-    await _backlog(writer, spool.outbox_of("north"), images)
+    await backlog(writer, spool.outbox_of("north"), images)
     async with listening(backend) as url, Workers(WorkerOptions(processes=1)) as workers:
         log = Log(tmp_path / "log", LogOptions(console=False))
         audit = Audit(AuditKey("k", b"k"))
@@ -123,40 +116,3 @@ async def _arrived(backend: Backend, images: int) -> None:
     while len(backend.images) < images:
         assert time.monotonic() < until, f"{len(backend.images)} of {images}"
         await asyncio.sleep(0.05)
-
-
-async def _backlog(writer: Writer, folder: Path, images: int) -> None:
-    """So many staged instances, whose texts are the same small file."""
-    rows = list(_rows(folder, images))
-
-    def fill(ledger: Ledger) -> None:
-        ledger.connection.executemany(
-            "INSERT INTO instances (id, customer, path, device, inode, size, mtime_ns, state,"
-            " not_before, seen_at, changed_at, sha256, prepared)"
-            " VALUES (?, 'north', ?, 1, ?, 1, 1, 'staged', 0, ?, ?, ?, ?)",
-            rows,
-        )
-
-    await writer.run(fill)
-
-
-def _rows(folder: Path, images: int) -> Iterator[tuple[object, ...]]:
-    (image,) = parcel_in(folder).images
-    for number in range(images):
-        if number % _SERIES == 0:
-            study = study_fields()
-        id_, digest = uuid.uuid4().hex, f"{number:064x}"
-        prepared = Prepared(
-            source_sha256=digest,
-            content_key=uuid.uuid4().hex,
-            signature=Signature(1, number, 1, 1),
-            uid_digest=digest,
-            study=study,
-            images=(dataclasses.replace(image, image_instance_uid=uid()),),
-            dcm=image.png,
-            recipe="r",
-            key_id="k",
-            verdict="clean",
-        )
-        now = time.time()
-        yield id_, id_.encode(), number, now, now, digest, dump_prepared(prepared)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -12,6 +12,12 @@ from watcher.deliver.parcel import Parcel
 from watcher.deliver.retry import decide
 from watcher.model import Reason
 from watcher.options import DeliverOptions
+
+Note = Callable[[Batch], Awaitable[None]]
+
+
+async def forget(_: Batch) -> None:
+    """Note nothing: for those who do not go on after a crash."""
 
 
 class Sender(Protocol):
@@ -48,23 +54,26 @@ class Courier:
         self._arrived: dict[str, set[str]] = {}
 
     async def deliver(
-        self, batch: Batch, *, attempts: int = 1, again: bool = False
+        self, batch: Batch, note: Note = forget, *, attempts: int = 1, again: bool = False
     ) -> list[Result]:
         """Deliver a batch; together, the results hold each of its parcels once.
 
-        `attempts` counts this one; `again` says that an earlier outcome is unknown.
+        `note` makes each piece of it durable before that is sent; `attempts` counts this one;
+        `again` says that an earlier outcome is unknown.
         """
         if len(batch.parcels) == 1:
-            return [await self._instance(batch, attempts, again)]
+            return [await self._instance(batch, note, attempts, again)]
         answer = await self._send(batch.parcels, attempts, again)
         if answer.verdict is not Verdict.SPLIT:
             return [Result(batch, answer)]
         first, second = batch.halves()
+        await note(first)
+        await note(second)
         again = again or answer.unknown
-        results = await self.deliver(first, again=again)
+        results = await self.deliver(first, note, again=again)
         if _stops(results[-1].answer):
             return [*results, Result(second, _unsent(results[-1].answer, again))]
-        return results + await self.deliver(second, again=again)
+        return results + await self.deliver(second, note, again=again)
 
     async def _send(self, parcels: tuple[Parcel, ...], attempts: int, again: bool) -> Answer:
         return decide(
@@ -76,12 +85,13 @@ class Courier:
             options=self._options,
         )
 
-    async def _instance(self, batch: Batch, attempts: int, again: bool) -> Result:
+    async def _instance(self, batch: Batch, note: Note, attempts: int, again: bool) -> Result:
         """One content, in one request or, when its frames are too many, in several."""
         key = batch.parcels[0].key
         arrived = self._arrived.setdefault(key, set())
         result = await self._parts(batch, arrived, attempts, again)
         while result.answer.verdict is Verdict.SPLIT:
+            await note(result.batch)
             result = await self._parts(result.batch, arrived, attempts, again)
         if result.answer.verdict in (Verdict.DELIVERED, Verdict.QUARANTINE) or not arrived:
             del self._arrived[key]

@@ -199,8 +199,7 @@ class Ledger:
                 " state = ?, reason = ?, detail = ?, claimed = 0, attempts = 0,"
                 " not_before = ?, changed_at = ?, sha256 = coalesce(?, sha256),"
                 " uid_digest = coalesce(?, uid_digest), series = coalesce(?, series),"
-                " prepared = coalesce(?, prepared), batch = CASE WHEN ? THEN batch END"
-                " WHERE id = ?",
+                " prepared = coalesce(?, prepared) WHERE id = ?",
                 (
                     later,
                     move.state,
@@ -212,7 +211,6 @@ class Ledger:
                     prepared and prepared.uid_digest,
                     prepared and prepared.study.series_instance_uid,
                     prepared and dump_prepared(prepared),
-                    move.state in (State.STAGED, State.QUEUED),
                     id_,
                 ),
             ).rowcount
