@@ -26,7 +26,7 @@ STEPS = [
 ]
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.long), "after"])
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.split(":")[1])
 async def test_a_kill_at_this_step_loses_nothing_and_sends_nothing_twice(
     box: Box, backend: Running, faults: Faults, step: str, when: str
