@@ -65,7 +65,9 @@ class Site:
         lost = self.dropped - arrived - refused
         twice = sum(count * (times - 1) for times, count in accepted.items())
         kept = len(self.box.archived())
-        assert kept == arrived, f"{arrived} arrived, {kept} originals are archived"
+        left = len(self.box.dropped())
+        told = f"{arrived} arrived, {kept} originals are archived, {left} still in the drop folder"
+        assert kept == arrived, f"{told}: {dict(self.box.states())}"
         partial = len(pictures) - 1  # all show the same: one length
         return fault, trials, self.dropped, lost, twice, partial, refused, recover, took
 
