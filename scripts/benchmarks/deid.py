@@ -104,6 +104,8 @@ def _guard(key: list[deid_plant.Planted], out: Path) -> None:
 
 def _alarm(cleaner: HeaderCleaner, dataset: pydicom.Dataset) -> bool:
     buffer = io.BytesIO()
+    for _ in dataset.iterall():
+        pass  # elements as they were read may have no VR to be written with
     dataset.save_as(buffer, enforce_file_format=True)
     part = _part(buffer.getvalue())
     clean = cleaner.clean(part)
