@@ -65,6 +65,7 @@ class Tending:
         self._on_room = on_room
         self._on_clock_set = on_clock_set
         self._leftovers = Bell()
+        self._disposing = asyncio.Lock()
 
     def ring(self) -> None:
         """An original may be disposed of now."""
@@ -82,8 +83,9 @@ class Tending:
 
     async def dispose_all(self) -> None:
         """Dispose of everything that is settled by now."""
-        while await insist(self._pipeline.dispose, _AT_ONCE) == _AT_ONCE:
-            pass
+        async with self._disposing:  # a stop and the quiet loop must not take the same originals
+            while await insist(self._pipeline.dispose, _AT_ONCE) == _AT_ONCE:
+                pass
 
     async def note_head(self) -> None:
         """Keep the audit's newest line in a file of its own, once it is durable in the ledger."""

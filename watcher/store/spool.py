@@ -269,6 +269,8 @@ def _archive(folder: int, held: str, target: Path) -> None:
         finally:
             os.close(source)
     sync_folder(target.parent)
+    # The day's folder may have been made by a process that was killed before it was synced.
+    sync_folder(target.parent.parent)
 
 
 def _is(folder: int, name: str, expected: Signature) -> bool:
