@@ -108,7 +108,8 @@ def _saturated(array: NDArray[Any], precision: int, layout: Layout) -> NDArray[A
         return array
     if (array >> (bits - 1) > 2).any():
         raise undecodable("BitsStored")
-    return np.minimum(array, array.dtype.type((1 << bits) - 1))
+    held: NDArray[Any] = np.minimum(array, array.dtype.type((1 << bits) - 1))
+    return held
 
 
 def _gdcm_jpeg(frame: memoryview, layout: Layout, header: StreamHeader, space: str) -> bytes:
