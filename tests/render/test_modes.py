@@ -86,7 +86,8 @@ def test_compressed_frames_in_both_modes(name: str, table: str) -> None:
     syntax, encode = CODED[name]
     frames = [noise((40, 36), "u2", 12)[::step].copy() for step in (1, -1)]
     frames.append(np.roll(frames[0], 3))
-    streams, offsets = [encode(frame) for frame in frames], []
+    streams: list[bytes] = [encode(frame) for frame in frames]
+    offsets: list[int] = []
     if table == "offsets":
         streams, offsets = split(streams)
     data = wrapped(
