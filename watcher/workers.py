@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import multiprocessing
 import os
 import resource
 import signal
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from multiprocessing import forkserver
-from multiprocessing.context import BaseContext
 from types import TracebackType
 from typing import Any, Self
 
 from pebble import ProcessExpired, ProcessPool
 
+from watcher import forking
 from watcher.job import Job, Look, Ruling, Seen
 from watcher.model import Deferred, Excluded, Outcome, Reason, Refused
 from watcher.observe.capture import quiet_worker
@@ -50,20 +48,6 @@ def _call(name: str, argument: Any) -> Any:
     return getattr(importlib.import_module(module), name)(argument)
 
 
-def _context() -> BaseContext:
-    # The fork server imports the heavy libraries once; a worker is then there in milliseconds,
-    # and none of them inherits the event loop, the ledger's connection or a socket.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["watcher.prepare"])
-    return context
-
-
-def warm() -> None:
-    """Start the fork server now, so that its libraries load while the caller loads its own."""
-    _context()
-    forkserver.ensure_running()
-
-
 class Workers:
     """A pool of worker processes, as an async context manager."""
 
@@ -75,7 +59,7 @@ class Workers:
             max_tasks=2000,
             initializer=_start,
             initargs=(options.memory,),
-            context=_context(),
+            context=forking.context(),
         )
 
     async def prepare(self, job: Job) -> Outcome:

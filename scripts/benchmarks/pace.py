@@ -27,6 +27,7 @@ from scripts.benchmarks.boxes import (
     settled,
 )
 from scripts.benchmarks.samples import KINDS, ct, eight_bit
+from watcher.scrub.keys import make_key
 
 _CT_WAITS, _DX_WAITS = 200, 60
 _ROWS = 100_000
@@ -37,18 +38,19 @@ def main(argv: list[str]) -> int:
     """Run the parts that are named, or all."""
     parser = argparse.ArgumentParser(prog="bench pace", description=__doc__)
     parser.add_argument("--only", nargs="*", default=list(PARTS), choices=list(PARTS))
+    parser.add_argument("--share", type=float, default=1.0, help="of the usual number of files")
     options = parser.parse_args(argv)
     for name in options.only:
         with tempfile.TemporaryDirectory() as folder:
-            PARTS[name](Path(folder))
+            PARTS[name](Path(folder), options.share)
     return 0
 
 
-def _workers(home: Path) -> None:
+def _workers(home: Path, share: float) -> None:
     """`watcher scrub` with two workers against one, over three kinds of images."""
-    counts = {"CT": 400, "DX": 24, "cine": 4}
     source, images = home / "source", 0
-    for kind, count in counts.items():
+    for kind, usual in (("CT", 400), ("DX", 24), ("cine", 4)):
+        count = _some(usual, share)
         _filled(source, kind, (KINDS[kind](seed) for seed in range(count)))
         images += count * (100 if kind == "cine" else 1)
     lone = home / "lone"
@@ -64,9 +66,9 @@ def _workers(home: Path) -> None:
     print(f"{'  start-up and end left out':30}{'':9} {'':10} {steady:9.2f}", flush=True)
 
 
-def _mix(home: Path) -> None:
+def _mix(home: Path, share: float) -> None:
     """The mix that another de-identifier was measured with, on two workers."""
-    source, count = home / "source", 150
+    source, count = home / "source", _some(150, share)
     _filled(source, "CT", (ct(seed) for seed in range(count)))
     _filled(source, "CR", (eight_bit(seed) for seed in range(count)))
     cost = _scrubbed(home, source, 2, 2 * count)
@@ -99,15 +101,16 @@ def _line(name: str, cost: Cost, ratio: float | None = None) -> None:
     print(f"{'  ' + name:30}{cost.each:9.1f} {cost.pace:10.1f} {last}", flush=True)
 
 
-def _waits(home: Path) -> None:
+def _waits(home: Path, share: float) -> None:
     """From the writer's close to the acknowledgement, one file at a time on an idle box."""
     print("\nclose to acknowledgement on an idle box, one worker, milliseconds")
     print(f"{'':30}{'files':>9} {'p50':>10} {'p99':>9} {'max':>9}")
     with backend(home / "backend") as url:
-        for kind, count in (("CT", _CT_WAITS), ("DX", _DX_WAITS)):
+        for kind, usual in (("CT", _CT_WAITS), ("DX", _DX_WAITS)):
+            count = _some(usual, share)
             with gateway(home / kind, url) as (_, folder):
                 waits = _each(home / kind, kind, count, folder)
-            cuts = statistics.quantiles(waits, n=100)
+            cuts = statistics.quantiles(waits, n=100, method="inclusive")
             told = f"{cuts[49]:10.0f} {cuts[98]:9.0f} {max(waits):9.0f}"
             print(f"{'  ' + kind:30}{count:9} {told}", flush=True)
 
@@ -125,22 +128,21 @@ def _each(home: Path, kind: str, count: int, folder: Path) -> list[float]:
     return waits
 
 
-def _start(home: Path) -> None:
+def _start(home: Path, share: float) -> None:
     """From the command to the line that says where to drop files."""
-    print(
-        f"\nstart to ready, seconds, median of {_STARTS}; asked: 2 when empty, 5 with 100,000 rows"
-    )
+    starts = _some(_STARTS, share)
+    print(f"\nstart to ready, seconds, median of {starts}; asked: 2, and 5 with 100,000 rows")
     (home / "settings.toml").write_text(
         '[deliver]\nurl = "http://127.0.0.1:9"\n[log]\nconsole = false\n'
         '[observe]\nlisten = "socket"\n'
     )
     empty = []
-    for _ in range(_STARTS):
+    for _ in range(starts):
         shutil.rmtree(home / "state", ignore_errors=True)
         empty.append(_ready(home))
     _start_line("empty ledger", empty)
     _many_rows(home)
-    _start_line(f"{_ROWS:,} rows", [_ready(home) for _ in range(_STARTS)])
+    _start_line(f"{_ROWS:,} rows", [_ready(home) for _ in range(starts)])
 
 
 def _start_line(name: str, times: list[float]) -> None:
@@ -157,8 +159,10 @@ def _ready(home: Path) -> float:
         stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
-    process.stdout.readline()
+    said = process.stdout.readline()
     took = time.perf_counter() - begun
+    if not said.startswith(b"Drop"):
+        raise SystemExit("it did not start")
     process.terminate()
     process.communicate(timeout=60)
     return took
@@ -169,6 +173,7 @@ def _many_rows(home: Path) -> None:
     with ledger(home) as db:
         if db.execute("SELECT count(*) FROM instances").fetchone()[0]:
             raise SystemExit("the ledger should be empty")
+    make_key(home / "state" / "keys" / "bench.key")
     db = sqlite3.connect(home / "state" / "ledger.sqlite")
     now = time.time()
     with db:
@@ -192,7 +197,11 @@ def _many_rows(home: Path) -> None:
     db.close()
 
 
-PARTS: dict[str, Callable[[Path], None]] = {
+def _some(usual: int, share: float) -> int:
+    return max(2, round(usual * share))
+
+
+PARTS: dict[str, Callable[[Path, float], None]] = {
     "workers": _workers,
     "mix": _mix,
     "waits": _waits,

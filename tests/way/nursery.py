@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.way.box import ENVIRONMENT
-from watcher import workers
+from watcher import forking
 from watcher.__main__ import main as main_of_watcher
 from watcher.cli import run as _run  # noqa: F401 - loaded before the first fork
 from watcher.cli import serving as _serving  # noqa: F401 - the same
@@ -26,7 +26,7 @@ from watcher.cli import serving as _serving  # noqa: F401 - the same
 def main() -> None:
     """Serve starts until the input ends."""
     server: Any = forkserver
-    context = workers._context()
+    context = forking.context()
     context.set_forkserver_preload(["tests.way.warm"])
     for line in sys.stdin:
         settings, said, *more = line.rstrip("\n").split("\t")

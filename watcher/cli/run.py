@@ -7,7 +7,6 @@ import sys
 
 import click
 
-from watcher import workers
 from watcher.cli.common import EXIT_LEFT_OVER, SETTINGS_PATH, settings_option
 from watcher.settings import Settings
 
@@ -30,8 +29,7 @@ def run(context: click.Context, settings: Settings, drain: bool, patience: float
 
     SIGHUP, or a change of the settings file, has it take over what can be changed while it runs.
     """
-    workers.warm()
-    # Only now: the workers' libraries load beside our own.
+    # Only now: `watcher run --help` needs none of it.
     from watcher.cli.serving import serve  # noqa: PLC0415
 
     left = asyncio.run(serve(settings, context.meta[SETTINGS_PATH], patience if drain else None))
