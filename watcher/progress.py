@@ -30,7 +30,10 @@ async def until_still(
     patience: float,
     tell: Callable[[Progress], None],
 ) -> None:
-    """Return when everything that is here is settled, or nothing has moved for `patience`."""
+    """Return when everything that is here is settled, or nothing has moved for `patience`.
+
+    `tell` is called four times a second, and once more at the end.
+    """
     started = moved = time.monotonic()
     last: list[Tally] | None = None
     first_settled: int | None = None
@@ -41,10 +44,10 @@ async def until_still(
         first_settled = settled if first_settled is None else first_settled
         if tallies != last:
             last, moved = tallies, time.monotonic()
+        rate = (settled - first_settled) / max(time.monotonic() - started, 0.001)
+        tell(Progress(pending, settled, rate))
         if idle() and pending == 0:
             return
         if time.monotonic() - moved > patience:
             return
-        rate = (settled - first_settled) / max(time.monotonic() - started, 0.001)
-        tell(Progress(pending, settled, rate))
         await asyncio.sleep(0.25)

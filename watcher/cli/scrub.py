@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,8 +15,10 @@ from typing import Any, TextIO
 import click
 
 from watcher.cli.common import EXIT_LEFT_OVER, settings_option
+from watcher.cli.meter import Meter
 from watcher.job import Job
 from watcher.model import Excluded, Outcome, Prepared, Reason
+from watcher.progress import Progress
 from watcher.scrub.keys import make_key
 from watcher.settings import Settings
 from watcher.workers import Workers
@@ -78,8 +81,9 @@ def scrub(
         )
 
     jobs = ((source, job(root, relative)) for source, root, relative in _files(sources))
+    backlog = Backlog(sum(1 for _ in _files(sources)), Meter())
     with (out / "manifest.jsonl").open("w", encoding="utf-8") as manifest:
-        unsettled = asyncio.run(_scrub_all(jobs, Workers(options), manifest))
+        unsettled = asyncio.run(_scrub_all(jobs, Workers(options), manifest, backlog))
     if unsettled:
         click.echo(f"{unsettled} sources could not be read", err=True)
         sys.exit(EXIT_LEFT_OVER)
@@ -99,8 +103,29 @@ def _files(sources: tuple[Path, ...]) -> Iterator[tuple[str, Path, str]]:
                     yield str(path), source.resolve(), str(path.relative_to(source))
 
 
-async def _scrub_all(jobs: Iterator[tuple[str, Job]], workers: Workers, manifest: TextIO) -> int:
-    unsettled = done = 0
+class Backlog:
+    """So many sources, of which some are done."""
+
+    def __init__(self, sources: int, meter: Meter) -> None:
+        self._left, self._done, self._meter = sources, 0, meter
+        self._begun = time.monotonic()
+        self.done(0)
+
+    def done(self, more: int) -> None:
+        """So many more are; tell how it goes."""
+        self._left, self._done = max(0, self._left - more), self._done + more
+        rate = self._done / max(time.monotonic() - self._begun, 0.001)
+        self._meter(Progress(self._left, self._done, rate))
+
+    def close(self) -> None:
+        """Leave the last word."""
+        self._meter.close()
+
+
+async def _scrub_all(
+    jobs: Iterator[tuple[str, Job]], workers: Workers, manifest: TextIO, backlog: Backlog
+) -> int:
+    unsettled = 0
     under_way: set[asyncio.Task[tuple[str, Job, Outcome]]] = set()
     async with workers:
         while True:
@@ -109,15 +134,14 @@ async def _scrub_all(jobs: Iterator[tuple[str, Job]], workers: Workers, manifest
                 if len(under_way) >= workers.size * 2:
                     break
             if not under_way:
+                backlog.close()
                 return unsettled
             finished, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
             for source, job, outcome in (task.result() for task in finished):
                 line = _line(source, job, outcome)
                 unsettled += line["reason"] in (Reason.UNREADABLE, Reason.CHANGED)
                 manifest.write(json.dumps(line) + "\n")
-            done += len(finished)
-            if sys.stderr.isatty():
-                click.echo(f"\r{done} done", nl=False, err=True)
+            backlog.done(len(finished))
 
 
 async def _one(source: str, job: Job, workers: Workers) -> tuple[str, Job, Outcome]:

@@ -10,11 +10,10 @@ from pathlib import Path
 import click
 
 from watcher.bell import cancel
-from watcher.cli.status import age
+from watcher.cli.meter import Meter
 from watcher.gateway import Gateway
 from watcher.notify import Notifier
 from watcher.observe.log import Log
-from watcher.progress import Progress
 from watcher.reloading import Reloading
 from watcher.settings import Settings
 
@@ -22,7 +21,10 @@ from watcher.settings import Settings
 async def serve(settings: Settings, path: Path | None, drain: float | None) -> int:
     """Run until stopped or drained; returns how many files are pending at the end."""
     # Closed only after a good end: whatever else ends this process is told by type and place.
-    log = Log.open(settings.state / "log", settings.log)
+    # A drain on a terminal has one line of progress there; what is well is in the log's file.
+    alone = drain is not None and sys.stderr.isatty()
+    log = Log.open(settings.state / "log", settings.log, console="warning" if alone else "debug")
+    meter = Meter()
     gateway, notifier = Gateway(settings, log), Notifier.taken_from()
     loop = asyncio.get_running_loop()
     reloading, tasks = Reloading(path, gateway.reload, log), set[asyncio.Task[None]]()
@@ -42,9 +44,10 @@ async def serve(settings: Settings, path: Path | None, drain: float | None) -> i
     left = await gateway.run(
         ready=ready,
         drain=drain,
-        tell=_Meter() if drain is not None else lambda _: None,
+        tell=meter,
         beat=notifier.beat,
     )
+    meter.close()
     await cancel(tasks)
     log.close()
     return left
@@ -55,16 +58,3 @@ def _greet(settings: Settings, backend: str, page: str | None) -> None:
     click.echo(f"Backend          {backend}")
     click.echo(f"Page             {page or 'not served'}")
     click.echo(f"Log              {settings.state / 'log' / 'watcher.jsonl'}")
-
-
-class _Meter:
-    """Progress of a drain on a terminal, one line that is written over; silent elsewhere."""
-
-    def __call__(self, progress: Progress) -> None:
-        if sys.stderr.isatty():
-            left = age(progress.seconds_left)
-            click.echo(
-                f"\r{progress.pending} left, {progress.per_second:.1f}/s, {left} to go   ",
-                nl=False,
-                err=True,
-            )

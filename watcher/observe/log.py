@@ -34,11 +34,12 @@ class Log:
     """What is written about the work. Thread-safe; it never raises because of what it is given,
     nor because a disk is full: lines that were lost are counted in the next one that is not."""
 
-    def __init__(self, folder: Path, options: LogOptions) -> None:
+    def __init__(self, folder: Path, options: LogOptions, console: Level = "debug") -> None:
         # The folder above, too: `parents` alone would make it as open as the umask says.
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         self._least = _LEVELS[options.level]
+        self._least_shown = _LEVELS[console]
         self._file = _File(folder / FILE_NAME, options)
         self._console = _Console(sys.stderr) if options.console else None
         self._coloured = is_coloured(sys.stderr)
@@ -47,12 +48,13 @@ class Log:
         self._capture = Capture(self.event)
 
     @classmethod
-    def open(cls, folder: Path, options: LogOptions) -> Self:
+    def open(cls, folder: Path, options: LogOptions, console: Level = "debug") -> Self:
         """Write to `folder`, and take over what libraries and crashes would print.
 
+        The console shows what is at least of the level `console`, on top of what `options` say.
         Raises OSError when the folder cannot be written. Undone by `close`.
         """
-        log = cls(folder, options)
+        log = cls(folder, options, console)
         log._capture.install()
         return log
 
@@ -103,7 +105,7 @@ class Log:
             self._file.failed = False
             self._file.handle(_record(json.dumps(whole, separators=(",", ":"))))
             self._lost = self._lost + 1 if self._file.failed else 0
-            if self._console is not None:
+            if self._console is not None and _LEVELS[level] >= self._least_shown:
                 self._console.handle(_record(readable(whole, coloured=self._coloured)))
 
 
@@ -132,7 +134,12 @@ class _File(RotatingFileHandler):
 
 
 class _Console(logging.StreamHandler[TextIO]):
-    """The terminal, which may be gone."""
+    """The terminal, which may be gone, and may have a line of progress to be written over."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.stream.isatty():
+            record.msg = f"\r\x1b[K{record.msg}"
+        super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 logging's name
         return
