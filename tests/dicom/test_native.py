@@ -24,6 +24,7 @@ from tests.dicom.files import (
     read,
 )
 from watcher.dicom.frames import Banded, open_rows
+from watcher.dicom.paging import release
 from watcher.errors import RefusedError
 from watcher.model import Reason
 from watcher.options import Limits
@@ -276,6 +277,19 @@ def test_frames_of_a_mapped_file_give_their_pages_back(tmp_path: Path) -> None:
         assert np.array_equal(frames.frame(index), cells[index])
     assert resident(mapped) < 6 << 20
     assert np.array_equal(frames.frame(0), cells[0])
+
+
+@pytest.mark.parametrize("behind", [0, 1, 100, mmap.PAGESIZE - 1, mmap.PAGESIZE])
+def test_pages_are_given_back_up_to_the_end_of_the_file(behind: int, tmp_path: Path) -> None:
+    """Also by who asks for more than there is, as the last piece of a copy does."""
+    path, page = tmp_path / "mapped", mmap.PAGESIZE
+    path.write_bytes(bytes(4 * page + behind))
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    view = memoryview(mapped)[10:]
+    for start in (0, 3 * page, 4 * page - 11, len(view) - 1):
+        release(view, start, start + 100 * page)
+    assert bytes(view) == bytes(4 * page + behind - 10)
 
 
 def resident(mapped: mmap.mmap) -> int:

@@ -23,7 +23,7 @@ def digest(view: memoryview) -> str:
 def release(view: memoryview, start: int, stop: int) -> None:
     """Tell the kernel that bytes start to stop of `view` are done with; they may be read again.
 
-    Does nothing unless the view is of a memory map of a file.
+    What lies behind the end of `view` is left out. Does nothing unless the view is of a memory map of a file.
     """
     mapped: Any = view.obj
     if not isinstance(mapped, mmap.mmap) or stop <= start:
@@ -31,7 +31,7 @@ def release(view: memoryview, start: int, stop: int) -> None:
     offset = _address(view) - _address(memoryview(mapped))
     page = mmap.PAGESIZE
     first = -(-(offset + start) // page) * page
-    last = (offset + stop) // page * page
+    last = (offset + min(stop, len(view))) // page * page
     if last > first:
         mapped.madvise(mmap.MADV_DONTNEED, first, last - first)
 
