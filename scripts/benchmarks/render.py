@@ -2,7 +2,8 @@
 
 The floor reads, hashes, lets pydicom read and write the file, decodes, windows, deflates a PNG with
 one filter, encodes base64 and writes. `--files` takes DICOM files of one's own instead of generated
-ones; of each, one line.
+ones; of each, one line. `--sheet DIR SRC...` draws one image of each modality and photometric
+interpretation of the sources onto DIR/sheet.png instead.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.pixels.utils import pixel_array
 
+from scripts.benchmarks import sheet
 from scripts.benchmarks.samples import KINDS
 from watcher.dicom.frames import bands, open_frames, open_rows
 from watcher.dicom.part10 import Part10, parse
@@ -50,7 +52,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--mode", choices=["display", "lossless"], default="display")
     parser.add_argument("--repeat", type=int, default=5, help="the best of so many counts")
     parser.add_argument("--files", nargs="*", type=Path, default=[])
+    parser.add_argument(
+        "--sheet", nargs="+", type=Path, metavar="DIR SRC", help="DIR SRC...: a sheet"
+    )
     options = parser.parse_args(argv)
+    if options.sheet:
+        return sheet.main([str(path) for path in options.sheet])
     named = [(path.name, path.read_bytes()) for path in options.files] or _generated()
     print(f"ms of CPU per image ({options.mode}), best of {options.repeat}; frames are images")
     print(f"{'':24}" + "".join(f"{s:>10}" for s in (*_STEPS, "sum", "/floor", "bytes/6")))

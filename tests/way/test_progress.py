@@ -12,7 +12,6 @@ import pytest
 
 from tests.way.box import ENVIRONMENT
 from tests.way.images import ct, drop
-from watcher.cli import meter
 from watcher.cli.meter import Meter
 from watcher.progress import Progress
 
@@ -77,7 +76,7 @@ def test_in_a_pipe_a_line_now_and_then(
 ) -> None:
     """No more than one in ten seconds, nothing written over, and the last word."""
     clock = [100.0]
-    monkeypatch.setattr(meter.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("watcher.cli.meter.time.monotonic", lambda: clock[0])
     told = Meter()
     for second in range(25):
         clock[0] = 100.0 + second

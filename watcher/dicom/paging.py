@@ -23,7 +23,8 @@ def digest(view: memoryview) -> str:
 def release(view: memoryview, start: int, stop: int) -> None:
     """Tell the kernel that bytes start to stop of `view` are done with; they may be read again.
 
-    What lies behind the end of `view` is left out. Does nothing unless the view is of a memory map of a file.
+    What lies behind the end of `view` is left out. Does nothing unless the view is of a memory map
+    of a file.
     """
     mapped: Any = view.obj
     if not isinstance(mapped, mmap.mmap) or stop <= start:
