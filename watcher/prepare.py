@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import hashlib
 import mmap
 import os
 import resource
@@ -22,7 +21,7 @@ from typing import TypeVar
 
 from watcher.deliver import body, encode
 from watcher.dicom import frames as dicom_frames
-from watcher.dicom import part10, walk, writing
+from watcher.dicom import paging, part10, walk, writing
 from watcher.dicom.scrubbed import Scrubbed
 from watcher.errors import DeferredError, ExcludedError, RefusedError
 from watcher.intake import opening
@@ -167,7 +166,7 @@ def _instance(job: Job, source: memoryview, signature: Signature, steps: _Steps)
         part = part10.parse(source, walked, job.limits)
         decoder = dicom_frames.open_frames(part, job.limits)
     with steps.step("hash"):
-        digest = hashlib.sha256(source).hexdigest()
+        digest = paging.digest(source)  # without keeping a mapped file resident
     with steps.step("scrub"):
         approved = _approved(job, digest)
         scrubbed = scrubber_of(job).scrub(part, decoder, approved)
