@@ -20,7 +20,7 @@ MB = 1 << 20
 SIDE = 1024
 FRAME = SIDE * SIDE * 2
 # On top of what a worker has that took a short one, whose text was read frame by frame as well.
-CONSTANT = 32 * MB
+CONSTANT = 96 * MB
 SHORT, SOME, TWO_GIGABYTES = 36, 128, 1024
 
 

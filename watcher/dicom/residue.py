@@ -13,6 +13,7 @@ from dataclasses import replace
 from struct import unpack_from
 
 from watcher.dicom.codestream import SOC, SOI
+from watcher.dicom.paging import release
 from watcher.dicom.part10 import PixelElement
 
 Span = tuple[int, int]
@@ -40,6 +41,7 @@ def bare(element: PixelElement) -> PixelElement | None:
             stream = b"".join(element.value[start:stop] for start, stop in fragments)
             for span in _spans(stream):
                 found += _in_place(span, fragments)
+            release(element.value, fragments[0][0], fragments[-1][1])
     except (struct.error, IndexError, ValueError):
         return None
     found = [span for span in found if any(element.value[slice(*span)])]
