@@ -16,7 +16,7 @@ Plane = NDArray[np.uint8]
 
 # Text is never the only thing that is bright: what lies outside of these percentiles is cut.
 _CUT = (0.5, 99.7)
-_SAMPLES = 1 << 15
+_SAMPLES = 1 << 14
 # Of these the stretch is done without a detour over floating point.
 _NARROW = frozenset(map(np.dtype, ("u1", "u2", "i2")))
 _STRIP_CELLS = 1 << 16
@@ -72,7 +72,7 @@ class Planes:
 
 def windowed(values: NDArray[Any]) -> Plane:
     """Stretch (rows, columns) of any type to 0..255 between two percentiles."""
-    step = max(1, int(np.sqrt(values.size / _SAMPLES)))
+    step = max(1, round(np.sqrt(values.size / _SAMPLES)))
     sample = values[::step, ::step]
     if sample.dtype.kind == "f":
         values = np.nan_to_num(values, copy=True, posinf=0.0, neginf=0.0)
