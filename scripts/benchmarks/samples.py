@@ -12,6 +12,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 _CT, _DX = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.1.1"
+_CR = "1.2.840.10008.5.1.4.1.1.1"
 _US, _US_CINE = "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1"
 
 
@@ -33,6 +34,11 @@ def dx(seed: int) -> Dataset:
     dataset.WindowCenter, dataset.WindowWidth = "8000", "14000"
     dataset.ImageType = ["ORIGINAL", "PRIMARY"]
     return dataset
+
+
+def eight_bit(seed: int) -> Dataset:
+    """A computed radiograph, 1024x1024, 8 bit."""
+    return _instance(_CR, "CR", (_anatomy(1024, 1024, seed, 30) * 255).astype(np.uint8), 8, seed)
 
 
 def us(seed: int) -> Dataset:

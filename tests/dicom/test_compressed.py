@@ -20,6 +20,7 @@ from PIL import Image
 from pydicom.data import get_testdata_file
 
 from tests.dicom.files import Coding, grey, image, noise, read
+from tests.dicom.jpegs import flat, lossless
 from watcher.dicom.frames import open_rows
 from watcher.errors import RefusedError
 from watcher.model import Reason
@@ -255,14 +256,72 @@ def test_jpeg_lossless(tmp_path: Path, dtype: str, bits: int) -> None:
     assert np.array_equal(frames.frame(0), frame)
 
 
-def test_jpeg_extended_of_twelve_bits() -> None:
-    """As libjpeg-turbo 3 decodes the same stream: 3,767,007 is the sum, 264 the greatest."""
-    _, frames = read(Path(str(get_testdata_file("JPGExtended.dcm"))).read_bytes())
+@pytest.mark.parametrize("syntax", [LOSSLESS, SV1])
+@pytest.mark.parametrize("predictor", range(1, 8))
+@pytest.mark.parametrize(("dtype", "bits"), [("u1", 8), ("u1", 5), ("u2", 12), ("u2", 16)])
+def test_jpeg_lossless_with_each_predictor(
+    dtype: str, bits: int, predictor: int, syntax: str
+) -> None:
+    """Process 14, from a stream that no library wrote (T.81 H)."""
+    frame = noise((9, 11), dtype, bits)
+    stream = lossless(frame, bits, predictor)
+    _, frames = read(wrapped([stream], syntax, **described(frame, bits)))
+    assert np.array_equal(frames.frame(0), frame)
+
+
+def test_jpeg_lossless_of_signed_values_and_of_colours() -> None:
+    """Two's complement of the stored bits; three interleaved components stay what they are."""
+    signed = noise((9, 11), "i2", 12)
+    stream = lossless(signed.view("u2") & 0xFFF, 12, 1)
+    _, frames = read(wrapped([stream], SV1, **described(signed, 12)))
+    assert np.array_equal(frames.frame(0), signed)
+    colours = noise((9, 11, 3), "u1")
+    _, frames = read(wrapped([lossless(colours, 8, 6)], LOSSLESS, **described(colours, 8)))
+    assert frames.photometric == "RGB"
+    assert np.array_equal(frames.frame(0), colours)
+
+
+@pytest.mark.parametrize("name", ["JPGExtended.dcm", "JPEG-lossy.dcm"])
+def test_jpeg_extended_of_twelve_bits(name: str) -> None:
+    """As libjpeg-turbo 3 decodes the same streams: 3,767,007 is the sum, 264 the greatest.
+
+    The second one's scan header ends the spectrum at 0, as one maker's did for years; a sequential
+    process has no use for that field, and three decoders make the same of both.
+    """
+    _, frames = read(Path(str(get_testdata_file(name))).read_bytes())
     frame = frames.frame(0)
     assert (int(frame.sum()), int(frame.max())) == (3767007, 264)
     assert hashlib.sha256(frame.tobytes()).hexdigest() == (
         "d30242775a414c01d616447854ebe3f2b20259822894bcd6891f879bcdcbf313"
     )
+
+
+LEVELS = [0, 5, 1000, 1023, 2048, 4095]
+
+
+@pytest.mark.parametrize("spectral_end", [63, 0])
+def test_jpeg_extended_blocks_of_one_level(spectral_end: int) -> None:
+    """Twelve bits from end to end, whatever the scan header says of its spectrum."""
+    frame = np.repeat(np.repeat(np.array([LEVELS], "u2"), 8, axis=0), 8, axis=1)
+    stream = flat(LEVELS, spectral_end)
+    _, frames = read(wrapped([stream], EXTENDED, **described(frame, 12)))
+    assert np.array_equal(frames.frame(0), frame)
+
+
+def test_a_lossy_frame_that_overshoots_its_stored_bits_saturates() -> None:
+    """Its white does not become black, and no value is sent that Bits Stored cannot hold."""
+    frame = np.repeat(np.repeat(np.array([[7, 1023, 1024, 1100]], "u2"), 8, axis=0), 8, axis=1)
+    stream = flat([7, 1023, 1024, 1100])
+    _, frames = read(wrapped([stream], EXTENDED, **described(frame, 10)))
+    assert np.array_equal(frames.frame(0), np.minimum(frame, 1023))
+
+
+def test_a_lossy_frame_far_beyond_its_stored_bits_is_refused() -> None:
+    """That is no ringing at an edge: Bits Stored is wrong, and nobody knows which is right."""
+    frame = np.zeros((8, 24), "u2")
+    with pytest.raises(RefusedError) as error:
+        read(wrapped([flat([7, 900, 4000])], EXTENDED, **described(frame, 10)))[1].frame(0)
+    assert error.value.outcome.detail == "BitsStored"
 
 
 def jpeg(frame: NDArray[Any], **options: Any) -> bytes:
@@ -391,7 +450,7 @@ def broken() -> list[tuple[str, str, bytes, dict[str, Any]]]:
     """Streams that are not what the attributes say."""
     frame = noise((40, 36), "u1")
     good = jpeg2000(frame, 8)
-    lossless = bytes(jpeg_ls.encode_array(frame))
+    without_loss = bytes(jpeg_ls.encode_array(frame))
     more = described(frame, 8)
     return [
         ("rows", J2K, good, more | {"Rows": 41}),
@@ -399,7 +458,7 @@ def broken() -> list[tuple[str, str, bytes, dict[str, Any]]]:
         ("precision", J2K, jpeg2000(noise((40, 36), "u2"), 16), more),
         ("cut", J2K, good[:40], more),
         ("garbage", J2K, b"no codestream", more),
-        ("ls-cut", JPEG_LS, lossless[:30], more),
+        ("ls-cut", JPEG_LS, without_loss[:30], more),
         ("jpeg-garbage", BASELINE, b"\xff\xd8\xff\xe0" + bytes(40), more),
         ("rle-cut", RLE, rle(frame)[:70], more),
         ("unknown", "1.2.840.10008.1.2.4.100", good, more),

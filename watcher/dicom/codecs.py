@@ -89,12 +89,27 @@ def _jpeg(frame: memoryview, layout: Layout) -> Cells:
     header = _checked(frame, layout)
     if header.process not in _JPEG_PROCESSES:
         raise undecodable("JPEG process")
-    if header.process == _EXTENDED and header.precision != 8 and not header.full_spectrum:
-        raise undecodable("JPEG scan header")  # decoders disagree about these
     space = _space(header, layout)
     raw = _gdcm_jpeg(frame, layout, header, space)
-    dtype = "u1" if header.precision <= 8 else "<u2"
-    return Cells(_shaped(raw, dtype, layout), header.precision, space)
+    array = _shaped(raw, "u1" if header.precision <= 8 else "<u2", layout)
+    if header.process != _LOSSLESS:
+        array = _saturated(array, header.precision, layout)
+    return Cells(array, header.precision, space)
+
+
+def _saturated(array: NDArray[Any], precision: int, layout: Layout) -> NDArray[Any]:
+    """Cells of a lossy frame that overshot Bits Stored, brought back to its greatest value.
+
+    A stream of 12 bits for 10 stored ones may ring a little beyond them at an edge; other decoders
+    cut such a value to its low bits, and white becomes black. Far beyond them Bits Stored is wrong.
+    """
+    bits = layout.bits_stored
+    if layout.signed or precision <= bits or not (array >> bits).any():
+        return array
+    if (array >> (bits - 1) > 2).any():
+        raise undecodable("BitsStored")
+    held: NDArray[Any] = np.minimum(array, array.dtype.type((1 << bits) - 1))
+    return held
 
 
 def _gdcm_jpeg(frame: memoryview, layout: Layout, header: StreamHeader, space: str) -> bytes:
@@ -115,10 +130,9 @@ def _gdcm_jpeg(frame: memoryview, layout: Layout, header: StreamHeader, space: s
         image.SetPlanarConfiguration(0)
     syntax = _SYNTAX_OF_PROCESS[header.process]
     image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(syntax)))
-    cell = 8 if header.precision <= 8 else 16
-    image.SetPixelFormat(
-        gdcm.PixelFormat(layout.samples, cell, header.precision, header.precision - 1, 0)
-    )
+    # Told of fewer than 8 bits in a byte, gdcm aborts the process; the values are the same.
+    cell, bits = (8, 8) if header.precision <= 8 else (16, header.precision)
+    image.SetPixelFormat(gdcm.PixelFormat(layout.samples, cell, bits, bits - 1, 0))
     buffer = image.GetBuffer()
     if buffer is None:
         raise undecodable("JPEG")

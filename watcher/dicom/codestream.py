@@ -23,8 +23,7 @@ _BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
 class StreamHeader:
     """Dimensions and sample format of one codestream; `process` is the JPEG SOF marker or 0.
 
-    `space` is "RGB" or "YBR" where the stream itself tells, else "". `full_spectrum`: the first
-    scan claims coefficients 0 to 63, as a sequential lossy one must (ITU-T T.81 B.2.3).
+    `space` is "RGB" or "YBR" where the stream itself tells, else "".
     """
 
     rows: int
@@ -34,7 +33,6 @@ class StreamHeader:
     signed: bool
     space: str
     process: int = 0
-    full_spectrum: bool = True
 
 
 def read_header(frame: memoryview) -> StreamHeader:
@@ -66,7 +64,7 @@ def _jpeg(head: bytes) -> StreamHeader:
         (length,) = unpack_from(">H", head, pos + 2)
         body = head[pos + 4 : pos + 2 + length]
         if marker in _FRAME_MARKERS:
-            return _frame_header(body, hint, marker, _full_spectrum(head, pos + 2 + length))
+            return _frame_header(body, hint, marker)
         if marker == 0xE0 and body.startswith(b"JFIF"):
             hint = hint or "YBR"
         if marker == 0xEE and body.startswith(b"Adobe") and len(body) >= 12:
@@ -74,14 +72,7 @@ def _jpeg(head: bytes) -> StreamHeader:
         pos += 2 + length
 
 
-def _full_spectrum(head: bytes, pos: int) -> bool:
-    while head[pos + 1] != 0xDA:
-        pos += 2 + int(unpack_from(">H", head, pos + 2)[0])
-    spectral = pos + 5 + 2 * head[pos + 4]
-    return head[spectral : spectral + 2] == b"\x00\x3f"
-
-
-def _frame_header(body: bytes, hint: str, marker: int, full: bool) -> StreamHeader:
+def _frame_header(body: bytes, hint: str, marker: int) -> StreamHeader:
     precision, rows, columns, components = unpack_from(">BHHB", body, 0)
     ids = body[6 : 6 + 3 * components : 3]
     sampling = set(body[7 : 7 + 3 * components : 3])
@@ -92,7 +83,7 @@ def _frame_header(body: bytes, hint: str, marker: int, full: bool) -> StreamHead
             space = "RGB"
         elif len(sampling) > 1:  # only chrominance is ever subsampled
             space = "YBR"
-    return StreamHeader(rows, columns, components, precision, False, space, marker, full)
+    return StreamHeader(rows, columns, components, precision, False, space, marker)
 
 
 def _jpeg2000(head: bytes, start: int) -> StreamHeader:

@@ -21,6 +21,8 @@ from watcher.errors import RefusedError
 from watcher.model import Reason
 
 _RLE = "1.2.840.10008.1.2.5"
+# A frame that is blank, or a trap, unfolds to thousands of times its size: small ones harm nobody.
+_RATIO, _RATIO_COUNTS_FROM = 1000, 32 << 20
 Fragment = tuple[int, int]
 
 
@@ -37,6 +39,7 @@ class EncapsulatedFrames:
         self._value = element.value
         self._whole_cells = syntax == _RLE
         self._groups = frame_fragments(element, layout.number, extended)
+        self._check_ratio()
         self.photometric = layout.photometric if layout.samples == 1 else self._cells(0).photometric
 
     def frame(self, index: int) -> NDArray[Any]:
@@ -48,6 +51,15 @@ class EncapsulatedFrames:
         if self._whole_cells:
             return stored_values(cells.array, self.layout)
         return conform(cells.array, cells.precision, self.layout)
+
+    def _check_ratio(self) -> None:
+        """Decoded bytes against real length, before anything is decoded."""
+        decoded = self.layout.decoded_bytes
+        if decoded <= _RATIO_COUNTS_FROM:
+            return
+        for group in self._groups:
+            if decoded > _RATIO * sum(stop - start for start, stop in group):
+                raise RefusedError(Reason.OVER_LIMIT, "decoded size")
 
     def _cells(self, index: int) -> Cells:
         group = self._groups[index]

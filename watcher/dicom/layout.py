@@ -65,6 +65,11 @@ class Layout:
         return cells * self.bits_allocated
 
     @property
+    def decoded_bytes(self) -> int:
+        """Bytes of one decoded frame."""
+        return self.rows * self.columns * self.samples * max(self.bits_allocated, 8) // 8
+
+    @property
     def subsampled(self) -> bool:
         """Whether a native frame holds one Cb and one Cr for two pixels of a row."""
         return self.photometric in _SUBSAMPLED
@@ -135,14 +140,10 @@ def _within(layout: Layout, limits: Limits) -> None:
         ("rows", layout.rows, limits.rows),
         ("columns", layout.columns, limits.columns),
         ("frames", layout.number, limits.frames),
-        ("frame size", _decoded_bytes(layout), limits.frame_bytes),
+        ("frame size", layout.decoded_bytes, limits.frame_bytes),
     ):
         if value > most:
             raise RefusedError(Reason.OVER_LIMIT, name)
-
-
-def _decoded_bytes(layout: Layout) -> int:
-    return layout.rows * layout.columns * layout.samples * max(layout.bits_allocated, 8) // 8
 
 
 def _consistent(layout: Layout) -> None:
