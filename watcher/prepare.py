@@ -15,7 +15,7 @@ import resource
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -24,7 +24,7 @@ from watcher.deliver import body, encode
 from watcher.dicom import frames as dicom_frames
 from watcher.dicom import part10, walk, writing
 from watcher.dicom.scrubbed import Scrubbed
-from watcher.errors import DeferredError, ExcludedError, RefusedError
+from watcher.errors import ConfigError, DeferredError, ExcludedError, RefusedError
 from watcher.intake import opening
 from watcher.job import Job
 from watcher.model import (
@@ -59,7 +59,8 @@ def prepare(job: Job) -> Outcome:
     """Prepare one file; never raises, so that no message with a patient in it can travel."""
     outcome = shielded(_prepare, job)
     if not isinstance(outcome, Prepared):
-        clear(job)
+        with suppress(OSError):  # the next attempt clears it, too
+            clear(job)
     return outcome
 
 
@@ -69,6 +70,8 @@ def shielded(work: Callable[[A], T], argument: A) -> T | Refused | Excluded | De
         return work(argument)
     except (RefusedError, ExcludedError, DeferredError) as known:
         outcome: Refused | Excluded | Deferred = known.outcome
+    except ConfigError:  # checked at the start: a key or recipe that cannot be read now
+        outcome = Deferred(Reason.UNREADABLE, "settings")
     except MemoryError:
         outcome = Refused(Reason.OUT_OF_MEMORY)
     except OSError as error:
