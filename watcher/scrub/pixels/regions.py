@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from watcher.dicom.names import Dataset, tag_for_keyword
 from watcher.errors import RefusedError
 from watcher.model import Reason
-from watcher.scrub.pixels.recipe import ULTRASOUND_REGIONS, Area, Line, Rule, Test
+from watcher.scrub.pixels.recipe import TESTS_WITH_VALUE, ULTRASOUND_REGIONS, Area, Line, Rule, Test
 
 Rectangle = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels, right and bottom exclusive."""
@@ -42,20 +42,10 @@ class Regions:
 class Fact(NamedTuple):
     """What the tests ask of one attribute: is it there, has it a value, how does it print?"""
 
-    there: bool
-    null: bool
-    empty: bool
-    text: str
-
-    @classmethod
-    def of(cls, dataset: Dataset, keyword: str) -> Fact:
-        """In deid's sense: a multi-valued attribute is one printed list."""
-        tag = tag_for_keyword(keyword)
-        if tag is None:  # deid's recipe misspells three
-            return cls(False, True, True, "")
-        value, there = dataset.get(keyword), tag in dataset
-        text = "" if value is None else str(value).lower().strip()
-        return cls(there, value is None, not value or value == "", text)
+    there: bool = False
+    null: bool = True
+    empty: bool = True
+    text: str = ""
 
 
 class RuleBook:
@@ -67,16 +57,27 @@ class RuleBook:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = tuple(rules)
-        tests = (test for rule in self._rules for line in rule.lines for test in line.tests)
-        self._keywords = tuple(dict.fromkeys(test.keyword for test in tests))
+        tests = [test for rule in self._rules for line in rule.lines for test in line.tests]
+        # deid's recipe misspells three keywords, which no file has.
+        self._tags = {test.keyword: tag_for_keyword(test.keyword) for test in tests}
+        self._printed = {test.keyword for test in tests if test.kind in TESTS_WITH_VALUE}
         self._matching = functools.lru_cache(_REMEMBERED)(self._evaluated)
 
     def matching(self, dataset: Dataset) -> tuple[Rule, ...]:
         """The rules that hold for a file, in their order."""
-        return self._matching(tuple(Fact.of(dataset, keyword) for keyword in self._keywords))
+        return self._matching(tuple(self._fact(dataset, keyword) for keyword in self._tags))
+
+    def _fact(self, dataset: Dataset, keyword: str) -> Fact:
+        """In deid's sense: a multi-valued attribute is one printed list."""
+        tag = self._tags[keyword]
+        if tag is None or tag not in dataset:
+            return Fact()
+        value = dataset[tag].value
+        text = str(value).lower().strip() if keyword in self._printed and value is not None else ""
+        return Fact(True, value is None, not value or value == "", text)
 
     def _evaluated(self, answers: tuple[Fact, ...]) -> tuple[Rule, ...]:
-        facts = dict(zip(self._keywords, answers, strict=True))
+        facts = dict(zip(self._tags, answers, strict=True))
         return tuple(rule for rule in self._rules if _holds(rule, facts))
 
 

@@ -82,6 +82,8 @@ def _lively(plane: Plane) -> Rectangle | None:
     Ultrasound is black around its fan, and a plane of colour outside of a colour box.
     """
     rows, columns = plane.shape
+    if all(edge.min() != edge.max() for edge in (plane[0], plane[-1], plane[:, 0], plane[:, -1])):
+        return (0, 0, columns, rows)
     lines = np.flatnonzero(plane.max(1) != plane.min(1))
     across = np.flatnonzero(plane.max(0) != plane.min(0))
     if not (lines.size and across.size):
