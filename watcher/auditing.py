@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pwd
 import socket
@@ -10,6 +9,7 @@ import struct
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from watcher.digest import fingerprint
 from watcher.errors import ConfigError
 from watcher.model import Prepared
 from watcher.scrub.keys import load_keys, make_key
@@ -78,7 +78,7 @@ def delivery(row: Row, destination: str, answer: str) -> Entry:
             "series": prepared.study.series_instance_uid,
             "images": len(prepared.images),
             "sent": sent_hash(prepared),
-            "cleaned": prepared.dcm.sha256,
+            "cleaned": prepared.dcm.digest,
             "recipe": prepared.recipe,
             "key": prepared.key_id,
             "verdict": prepared.verdict,
@@ -89,11 +89,11 @@ def delivery(row: Row, destination: str, answer: str) -> Entry:
 
 
 def sent_hash(prepared: Prepared) -> str:
-    """SHA-256 of the one PNG; of several, SHA-256 over their hex sums in order, one a line."""
-    sums = [image.png.sha256 for image in prepared.images]
+    """The one PNG's fingerprint; of several, that over theirs in order, one a line."""
+    sums = [image.png.digest for image in prepared.images]
     if len(sums) == 1:
         return sums[0]
-    return hashlib.sha256("".join(f"{each}\n" for each in sums).encode()).hexdigest()
+    return fingerprint("".join(f"{each}\n" for each in sums).encode())
 
 
 def _place(url: str) -> str:

@@ -101,7 +101,7 @@ class Dispatchers:
             customer,
             options,
             Courier(destination, options),
-            self._spool.outbox_of(customer),
+            self._spool.outbox / customer,
             self._pipeline,
             self._writer,
             self._log,

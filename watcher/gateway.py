@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 from watcher import keeping, operations, recovering
@@ -13,6 +13,7 @@ from watcher.asking import Asking
 from watcher.auditing import open_audit
 from watcher.bell import cancel
 from watcher.dispatchers import Dispatchers
+from watcher.errors import DeferredError
 from watcher.intake import Intake
 from watcher.model import State
 from watcher.observe import health, serve
@@ -52,6 +53,7 @@ class Gateway:
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
         self._customers: set[str] = set()
+        self._held: frozenset[str] = frozenset()
         self._writer: Writer
         self._audit: Audit
         self._intake: Intake
@@ -118,6 +120,7 @@ class Gateway:
     async def _start(self, stack: AsyncExitStack) -> str:
         settings = self.settings
         self._spool.prepare()
+        self._held = self._spool.paused()
         settings.intake.root.mkdir(parents=True, exist_ok=True)
         disk = Disk(settings.state, settings.disk)
         disk.look()
@@ -233,7 +236,9 @@ class Gateway:
     def _paused(self) -> frozenset[str]:
         """By the settings, or by a person."""
         own = self.settings.customers.items()
-        return frozenset(name for name, each in own if each.paused) | self._spool.paused()
+        with suppress(DeferredError):  # the disk does not tell now: as it was
+            self._held = self._spool.paused()
+        return frozenset(name for name, each in own if each.paused) | self._held
 
     def _meet(self, customer: str) -> None:
         if customer not in self._customers:

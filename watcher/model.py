@@ -5,6 +5,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
 
 
 class State(enum.StrEnum):
@@ -116,11 +119,12 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class SpoolFile:
-    """One file of the outbox: its name (an id), length in bytes and SHA-256 (hex)."""
+    """One file of the outbox: its name (an id), length in bytes and fingerprint."""
 
     name: str
     size: int
-    sha256: str
+    # As the ledger has called it since its first version: an older program reads it, too.
+    digest: Annotated[str, Field(alias="sha256")]
 
 
 @dataclass(frozen=True, slots=True)

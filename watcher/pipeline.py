@@ -10,6 +10,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from watcher import auditing, policy
@@ -17,16 +18,16 @@ from watcher.errors import DeferredError, ExcludedError, RefusedError
 from watcher.intake import opening
 from watcher.intake.arrival import Arrival
 from watcher.job import Job
-from watcher.model import Prepared, Reason, Signature, State
+from watcher.model import Outcome, Prepared, Reason, Signature, State
 from watcher.observe.log import Log
 from watcher.observe.metrics import Metrics
 from watcher.settings import Settings
-from watcher.store import spool as files
 from watcher.store.audit import Audit
 from watcher.store.ledger import Ledger
-from watcher.store.queries import undisposed
+from watcher.store.queries import FIRST, Place, undisposed
 from watcher.store.records import Move, Row
 from watcher.store.spool import Spool
+from watcher.store.taking import take_away
 from watcher.store.writer import Writer
 from watcher.workers import Workers
 
@@ -97,7 +98,7 @@ class Pipeline:
         if row.attempts > self._settings().workers.attempts:
             # It did not only kill workers: this process did not survive it either.
             return await self.settle(row, Move(State.QUARANTINED, Reason.CRASHED))
-        outcome = await self._workers.prepare(self.job(row))
+        outcome = await self._attempt(row)
         if isinstance(outcome, Prepared):
             return await self._stage(row, outcome)
         settings = self._settings()
@@ -106,6 +107,13 @@ class Pipeline:
         )
         keep = policy.suspicious(outcome) and move.state is State.QUEUED
         return await self.settle(row, move, keep_attempts=keep)
+
+    async def _attempt(self, row: Row) -> Outcome:
+        try:
+            job = self.job(row)
+        except DeferredError as later:
+            return later.outcome
+        return await self._workers.prepare(job)
 
     async def _stage(self, row: Row, prepared: Prepared) -> State:
         now = self._clock()
@@ -131,7 +139,8 @@ class Pipeline:
             await self._writer.run(lambda ledger: ledger.move(row.id, move, now))
         self._tell(row, move)
         if move.state in (State.QUARANTINED, State.EXCLUDED, State.DUPLICATE, State.QUEUED):
-            self._spool.clear_outbox(row.customer, row.id)
+            with suppress(DeferredError):  # the next attempt clears it, or the next start
+                self._spool.clear_outbox(row.customer, row.id)
         return move.state
 
     async def delivered(self, rows: Sequence[Row], destination: str, answer: str) -> None:
@@ -193,14 +202,18 @@ class Pipeline:
 
     # -- dispose -----------------------------------------------------------------------------
 
-    async def dispose(self, limit: int) -> int:
-        """Archive, delete or keep originals whose acknowledgement is durable; returns how many."""
-        rows = await self._writer.run(lambda ledger: undisposed(ledger.connection, limit))
+    async def dispose(self, limit: int, after: Place = FIRST) -> tuple[int, Place | None]:
+        """Archive, delete or keep originals whose acknowledgement is durable, from `after` on.
+
+        Returns how many could not be disposed of now, and where to go on, or None at the end.
+        """
+        rows = await self._writer.run(lambda ledger: undisposed(ledger.connection, limit, after))
         if not rows:
-            return 0
+            return 0, None
         done = await asyncio.to_thread(self._dispose_all, rows)
         await self._writer.run(lambda ledger: ledger.disposed(done))
-        return len(done)
+        last = (rows[-1].seen_at, rows[-1].id) if len(rows) == limit else None
+        return len(rows) - len(done), last
 
     def _dispose_all(self, rows: Iterable[Row]) -> list[str]:
         done = []
@@ -220,12 +233,13 @@ class Pipeline:
         if not policy_of.keep_outbox:
             self._spool.clear_outbox(row.customer, row.id)
         if row.origin == "quarantine":
-            self._spool.release(row.customer, row.id, policy_of.after_delivery, self._clock())
+            self._spool.release(row.customer, row.id, policy_of.after_delivery, row.changed_at)
         if policy_of.after_delivery == "keep":
             return
         target = None
         if policy_of.after_delivery == "archive":
-            target = self._spool.archived(row.customer, row.id, self._clock())
+            # By the day of the acknowledgement: tried again after midnight, it is the same place.
+            target = self._spool.archived(row.customer, row.id, row.changed_at)
         signature = row.prepared.signature if row.prepared else row.signature
         self._take(row, signature, target)
 
@@ -233,7 +247,7 @@ class Pipeline:
         root = self._settings().intake.root / row.customer
         folder, name = opening.open_folder_of(root, row.path, row.signature.device)
         try:
-            files.take_away(folder, name, signature, target)
+            take_away(folder, name, signature, target)
         finally:
             os.close(folder)
 

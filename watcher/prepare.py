@@ -14,7 +14,7 @@ import resource
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +23,7 @@ from watcher.deliver import body, encode
 from watcher.dicom import frames as dicom_frames
 from watcher.dicom import paging, part10, walk, writing
 from watcher.dicom.scrubbed import Scrubbed
-from watcher.errors import DeferredError, ExcludedError, RefusedError
+from watcher.errors import ConfigError, DeferredError, ExcludedError, RefusedError
 from watcher.intake import opening
 from watcher.job import Job
 from watcher.model import (
@@ -49,13 +49,17 @@ T = TypeVar("T")
 
 # Below this a file is read, so that a writer who truncates it cannot kill the worker (SIGBUS).
 _MAPPED_FROM = 64 << 20
+# So many frames share the method that was found for the first of them: the trial takes as long as
+# the frame itself. Counted from the first frame, so that a file always gives the same bytes.
+_ALIKE = 16
 
 
 def prepare(job: Job) -> Outcome:
     """Prepare one file; never raises, so that no message with a patient in it can travel."""
     outcome = shielded(_prepare, job)
     if not isinstance(outcome, Prepared):
-        clear(job)
+        with suppress(OSError):  # the next attempt clears it, too
+            clear(job)
     return outcome
 
 
@@ -65,6 +69,8 @@ def shielded(work: Callable[[A], T], argument: A) -> T | Refused | Excluded | De
         return work(argument)
     except (RefusedError, ExcludedError, DeferredError) as known:
         outcome: Refused | Excluded | Deferred = known.outcome
+    except ConfigError:  # checked at the start: a key or recipe that cannot be read now
+        outcome = Deferred(Reason.UNREADABLE, "settings")
     except MemoryError:
         outcome = Refused(Reason.OUT_OF_MEMORY)
     except OSError as error:
@@ -187,7 +193,7 @@ def _instance(job: Job, source: memoryview, signature: Signature, steps: _Steps)
         uid_digest=scrubbed.uid_digest,
         study=study,
         images=images,
-        dcm=SpoolFile(f"{job.id}.dcm", written.size, written.sha256),
+        dcm=SpoolFile(f"{job.id}.dcm", written.size, written.digest),
         recipe=scrubbed.recipe,
         key_id=scrubbed.key_id,
         verdict=scrubbed.verdict,
@@ -211,12 +217,14 @@ def scrubber_of(job: Job) -> Scrubber:
 
 
 def _images(job: Job, scrubbed: Scrubbed, steps: _Steps) -> Iterator[ImageFields]:
-    many = scrubbed.frames.number > 1
+    many, method = scrubbed.frames.number > 1, None
     for index in range(scrubbed.frames.number):
         stem = f"{job.id}.{index + 1:05d}" if many else job.id
         png = job.out / f"{stem}.png"
         with steps.step("render"):
-            rendered = render(scrubbed, index, job.render, png)
+            method = None if index % _ALIKE == 0 else method
+            rendered = render(scrubbed, index, job.render, png, method)
+            method = rendered.method
         with steps.step("encode"):
             text = encode.write_text(png, job.out / f"{stem}.png.txt")
         yield ImageFields(

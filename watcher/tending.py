@@ -18,9 +18,11 @@ from watcher.pipeline import Pipeline
 from watcher.store import clocks, queries
 from watcher.store.audit import Audit, Head
 from watcher.store.disk import Disk
+from watcher.store.queries import FIRST, Place
 from watcher.store.writer import Writer
 
 _IDLE = 30.0
+_AGAIN = 0.5
 _LINGER = 0.2
 _AT_ONCE = 256
 _BALANCE_EVERY = 60
@@ -81,11 +83,15 @@ class Tending:
             self._watch_clock(),
         ]
 
-    async def dispose_all(self) -> None:
-        """Dispose of everything that is settled by now."""
+    async def dispose_all(self) -> int:
+        """Dispose of everything that is settled by now; returns how many have to be tried again."""
+        place: Place | None = FIRST
+        left = 0
         async with self._disposing:  # a stop and the quiet loop must not take the same originals
-            while await insist(self._pipeline.dispose, _AT_ONCE) == _AT_ONCE:
-                pass
+            while place is not None:  # past those that cannot be had now: they hold up nobody
+                failed, place = await insist(self._pipeline.dispose, _AT_ONCE, place)
+                left += failed
+        return left
 
     async def note_head(self) -> None:
         """Keep the audit's newest line in a file of its own, once it is durable in the ledger."""
@@ -101,9 +107,10 @@ class Tending:
             await asyncio.sleep(1.0)
 
     async def _dispose(self) -> None:
+        wait = _AGAIN
         while True:
-            await self.dispose_all()
-            await self._leftovers.wait(_IDLE)
+            wait = min(_IDLE, wait * 2) if await self.dispose_all() else _AGAIN
+            await self._leftovers.wait(_IDLE if wait == _AGAIN else wait)
             await asyncio.sleep(_LINGER)  # many originals cost little more than one
 
     async def _watch_disk(self) -> None:

@@ -6,12 +6,14 @@ from watcher.errors import ConfigError, DeferredError
 from watcher.model import Reason
 from watcher.observe.log import Log
 from watcher.scrub.keys import make_key
-from watcher.store.spool import Spool
+from watcher.store.spool import Spool, room, sync_folder
 
 
 def welcome(customer: str, spool: Spool, log: Log) -> None:
     """Make the customer's key, once. Raises DeferredError when the disk does not take it now."""
     if spool.key_of(customer).exists():
+        with room():  # whoever made it may have failed or died before its name was durable
+            sync_folder(spool.key_of(customer).parent)
         return
     try:
         make_key(spool.key_of(customer))

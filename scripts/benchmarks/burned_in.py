@@ -203,7 +203,8 @@ def _grey(frame: Array) -> Array:
 def run(tools: dict[str, Tool], found: list[Picture]) -> dict[str, Score]:
     """Let every tool judge every picture."""
     scores = {name: Score(name) for name in tools}
-    for picture in found:
+    for number, picture in enumerate(found):
+        print(f"{number} of {len(found)} pictures", end="\r", file=sys.stderr, flush=True)
         for name, tool in tools.items():
             start = time.process_time()
             wall = time.perf_counter()

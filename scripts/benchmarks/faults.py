@@ -120,15 +120,18 @@ async def _finish(nursery: Nursery, settings: Path, said: Path) -> float:
     return recover
 
 
-async def cuts(home: Path, trials: int, seed: int) -> tuple[object, ...]:
-    """Power cuts after a random change; see tests/way/disk.c for what survives one."""
+async def cuts(home: Path, trials: int, seed: int, day: float) -> tuple[object, ...]:
+    """Power cuts after a random change; see tests/way/disk.c for what survives one.
+
+    The archive's days are `day` seconds long, so that each run makes new folders.
+    """
     library, rng = compiled(), random.Random(seed)
     assert library is not None, "a C compiler is needed"
     began = time.monotonic()
     async with site(home) as here:
         disk = FaultyDisk(here.box.home, home / "kept", library)
         settings, said, done = here.box.settings, home / "said", 0
-        async with Nursery(**disk.environment) as nursery:
+        async with Nursery(**disk.environment, NURSERY_DAY=str(day)) as nursery:
             while done < trials:
                 here.drop(2)
                 disk.begin()
@@ -143,6 +146,7 @@ async def cuts(home: Path, trials: int, seed: int) -> tuple[object, ...]:
                 done += code == -signal.SIGKILL
             disk.begin()
             recover = await _finish(nursery, settings, said)
+        print(f"{len(list((here.box.state / 'archive' / 'north').iterdir()))} folders of days")
         return here.row("power cut", trials, recover, time.monotonic() - began)
 
 
@@ -303,6 +307,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--files", type=int, help="files for the kills")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments")
     parser.add_argument("--cuts", type=int, help="how many power cuts")
+    parser.add_argument("--day", type=float, default=0.3, help="seconds of a day of the archive")
     chosen = parser.parse_args(argv)
     number = 1000 if chosen.long else 30
     kill_count, seed = chosen.kills or number, chosen.seed
@@ -312,7 +317,9 @@ def main(argv: list[str]) -> int:
         "kills": lambda: [
             asyncio.run(kills(home / "kills", kill_count, chosen.files or kill_count * 10, seed))
         ],
-        "cuts": lambda: [asyncio.run(cuts(home / "cuts", chosen.cuts or number // 2, seed))],
+        "cuts": lambda: [
+            asyncio.run(cuts(home / "cuts", chosen.cuts or number // 2, seed, chosen.day))
+        ],
         "failing": lambda: [
             asyncio.run(failing(home / str(each), each, number // 10)) for each in _KINDS
         ],

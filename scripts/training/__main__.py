@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from scripts.training.planting import Example, Planter
 from watcher.scrub.pixels.textness import inputs
 
 _BATCH, _RATE, _REPORT = 32, 3e-3, 100
+# Making examples costs as much as learning from them: each is seen a few times, turned.
+_POOL, _FRESH = 384, 12
 
 
 def batch(network: str, examples: list[Example]) -> tuple[torch.Tensor, ...]:
@@ -38,6 +41,18 @@ def batch(network: str, examples: list[Example]) -> tuple[torch.Tensor, ...]:
     )
 
 
+def turned(example: Example, rng: np.random.Generator) -> Example:
+    """Upside down, standing or inverted by chance: still the same text in the same places."""
+    planes = [example.plane, example.label, example.weight]
+    if rng.random() < 0.5:
+        planes = [np.rot90(each, 2) for each in planes]
+    if rng.random() < 0.2:
+        planes = [each.T for each in planes]
+    if rng.random() < 0.3:
+        planes[0] = 255 - planes[0]
+    return Example(*map(np.ascontiguousarray, planes))
+
+
 def loss(logits: torch.Tensor, label: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Cross entropy that cares most for what is still wrong."""
     entropy = functional.binary_cross_entropy_with_logits(logits, label, reduction="none")
@@ -46,25 +61,29 @@ def loss(logits: torch.Tensor, label: torch.Tensor, weight: torch.Tensor) -> tor
     return (entropy * weight * (1.15 - right)).sum() / weight.sum()
 
 
-def learn(network: str, minutes: float, planter: Planter) -> dict[str, torch.Tensor]:
-    """Train from scratch with a rate that falls as a cosine over the time given."""
-    layers: Any = networks.SCAN if network == "scan" else networks.TEXTNESS
+def learn(
+    network: str, minutes: float, planter: Planter, weights: dict[str, torch.Tensor], rate: float
+) -> None:
+    """Train `weights` in place with a rate that falls as a cosine over the time given."""
     forward: Any = networks.scan if network == "scan" else networks.textness
-    weights = networks.fresh(layers)
-    optimiser = torch.optim.AdamW(list(weights.values()), _RATE, weight_decay=1e-4)
+    optimiser = torch.optim.AdamW(list(weights.values()), rate, weight_decay=1e-4)
+    rng = np.random.default_rng(0)
+    pool = deque((planter.example() for _ in range(_BATCH)), maxlen=_POOL)
     start, step = time.monotonic(), 0
     while (share := (time.monotonic() - start) / (60 * minutes)) < 1:
         for group in optimiser.param_groups:
-            group["lr"] = _RATE * min(1, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * share))
-        shown, label, weight = batch(network, [planter.example() for _ in range(_BATCH)])
+            group["lr"] = rate * min(1, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * share))
+        pool.extend(planter.example() for _ in range(_FRESH))
+        chosen = [turned(pool[int(n)], rng) for n in rng.integers(len(pool), size=_BATCH)]
+        shown, label, weight = batch(network, chosen)
+        shown = shown.to(memory_format=torch.channels_last)
         error = loss(forward(weights, shown), label, weight)
         optimiser.zero_grad()
         error.backward()
         optimiser.step()
         step += 1
         if step % _REPORT == 0:
-            print(f"{step} steps, {time.monotonic() - start:.0f} s, loss {float(error):.4f}")
-    return weights
+            print(f"{step} steps, {time.monotonic() - start:.0f} s, loss {error.item():.4f}")
 
 
 def main(argv: list[str]) -> int:
@@ -74,11 +93,17 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--fonts", type=Path, help="a folder of .ttf fonts to use as well")
+    parser.add_argument("--begin", type=Path, help="go on from this file, at a tenth of the rate")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(argv)
     torch.manual_seed(options.seed)
     fonts = sorted(options.fonts.rglob("*.ttf")) if options.fonts else []
-    weights = learn(options.network, options.minutes, Planter(options.seed, fonts))
+    layers: Any = networks.SCAN if options.network == "scan" else networks.TEXTNESS
+    weights = networks.fresh(layers)
+    if options.begin:
+        networks.load(options.begin, weights)
+    rate = _RATE / 10 if options.begin else _RATE
+    learn(options.network, options.minutes, Planter(options.seed, fonts), weights, rate)
     export = networks.export_scan if options.network == "scan" else networks.export_textness
     export(weights, options.out)
     return 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom.data import get_testdata_file
 
 Grey = NDArray[np.float32]
 """(rows, columns), 0 to 1."""
@@ -25,6 +25,10 @@ FILES = (
     "bad_sequence.dcm",
     "eCT_Supplemental.dcm",
     "emri_small.dcm",
+    "MR2_UNCR.dcm",
+    "RG3_UNCR.dcm",
+    "JPEG2000_UNC.dcm",
+    "liver_1frame.dcm",
 )
 
 
@@ -37,10 +41,9 @@ class Backgrounds:
 
     def draw(self, side: int) -> Grey:
         """A square picture without text."""
-        kinds = (self._crop, anatomy, speckle, noise, mosaic, dashes, screen)
-        weights = (0.4, 0.2, 0.08, 0.08, 0.08, 0.1, 0.06)
-        kind = kinds[int(self._rng.choice(len(kinds), p=weights))]
-        picture = kind(side, self._rng) if kind != self._crop else self._crop(side, self._rng)
+        kinds = (self._crop, anatomy, speckle, noise, self._mosaic, dashes, screen, doppler)
+        weights = (0.34, 0.18, 0.08, 0.08, 0.12, 0.1, 0.05, 0.05)
+        picture = kinds[int(self._rng.choice(len(kinds), p=weights))](side, self._rng)
         return 1 - picture if self._rng.random() < 0.3 else picture
 
     def _crop(self, side: int, rng: np.random.Generator) -> Grey:
@@ -52,14 +55,22 @@ class Backgrounds:
         top, left = (int(rng.integers(n - side + 1)) for n in shown.shape)
         return shown[top : top + side, left : left + side].copy()
 
+    def _mosaic(self, side: int, rng: np.random.Generator) -> Grey:
+        """Slices in rows, as some scanners send a volume: regular like a line of text."""
+        tile = int(rng.integers(12, 112))
+        count = side // tile + 1
+        whole, black = self._crop(192, rng), float(rng.uniform(0.1, 0.5))
+        slices = [_head(whole, tile, black, rng) for _ in range(count * count)]
+        rows = [np.hstack(slices[n * count :][:count]) for n in range(count)]
+        return np.asarray(np.vstack(rows)[:side, :side], np.float32)
+
 
 def packaged() -> list[Grey]:
     """The first frames of pydicom's files that show no text, as far as they are installed."""
     found = []
     for name in FILES:
-        here = Path(pydicom.__file__).parent / "data" / "test_files" / name
-        path = here if here.exists() else Path.home() / ".pydicom" / "data" / name
-        if path.exists():
+        path = get_testdata_file(name, download=False)
+        if path is not None:
             array = pydicom.dcmread(path).pixel_array
             found.append(scaled(array[0] if array.ndim == 3 else array))
     return found
@@ -85,9 +96,13 @@ def anatomy(side: int, rng: np.random.Generator) -> Grey:
 
 
 def speckle(side: int, rng: np.random.Generator) -> Grey:
-    """Ultrasound."""
+    """Ultrasound; one in four without any grain of its own, or brighter where the tissue is."""
     raw = np.hypot(_normal(side, rng), _normal(side, rng))
-    return scaled(np.log1p(cv2.GaussianBlur(raw, (0, 0), float(rng.uniform(0.6, 2.0)))))
+    if rng.random() < 0.75:
+        raw = np.asarray(cv2.GaussianBlur(raw, (0, 0), float(rng.uniform(0.6, 2.0))))
+    if rng.random() < 0.3:
+        return np.clip(raw * anatomy(side, rng) * 0.4, 0, 1)
+    return scaled(np.log1p(raw))
 
 
 def noise(side: int, rng: np.random.Generator) -> Grey:
@@ -97,11 +112,32 @@ def noise(side: int, rng: np.random.Generator) -> Grey:
     return np.asarray(picture > 0, np.float32) if rng.random() < 0.2 else scaled(picture)
 
 
-def mosaic(side: int, rng: np.random.Generator) -> Grey:
-    """Small pictures in rows, as some scanners send a volume: regular like a line of text."""
-    tile = int(rng.integers(12, 64))
-    row = [np.hstack([anatomy(tile, rng) for _ in range(side // tile + 1)])]
-    return np.vstack(row * (side // tile + 1))[:side, :side]
+def _head(whole: Grey, tile: int, black: float, rng: np.random.Generator) -> Grey:
+    """A part of a picture within an ellipse on black, `tile` pixels wide; or made-up anatomy."""
+    part = anatomy(tile, rng)
+    if rng.random() < 0.7:
+        size = int(rng.integers(64, 193))
+        top, left = (int(v) for v in rng.integers(0, 193 - size, 2))
+        cut = whole[top : top + size, left : left + size]
+        part = np.asarray(cv2.resize(cut, (tile, tile), interpolation=cv2.INTER_AREA), np.float32)
+    mask = np.zeros((tile, tile), np.float32)
+    axes = tuple(int(tile * rng.uniform(0.5 - black, 0.5)) for _ in range(2))
+    cv2.ellipse(mask, (tile // 2, tile // 2), axes, 0, 0, 360, 1, -1)
+    return part * mask if rng.random() < 0.8 else part
+
+
+def doppler(side: int, rng: np.random.Generator) -> Grey:
+    """A box of colour in an ultrasound, as saturation shows it: flat, and noise."""
+    picture = speckle(side, rng) * float(rng.choice((0, 0, 0.3)))
+    left, top = (int(v) for v in rng.integers(0, side // 2, 2))
+    width, height = (int(v) for v in rng.integers(side // 4, side, 2))
+    place = np.s_[top : top + height, left : left + width]
+    grain = np.hypot(_normal(side, rng), _normal(side, rng)) * float(rng.uniform(0.05, 0.4))
+    if rng.random() < 0.5:
+        grain = np.asarray(cv2.GaussianBlur(grain, (0, 0), float(rng.uniform(0.4, 1.5))))
+    sign = float(rng.choice((-1, 1)))
+    picture[place] = float(rng.uniform(0.2, 1)) + sign * (grain * anatomy(side, rng))[place]
+    return np.clip(picture, 0, 1)
 
 
 def dashes(side: int, rng: np.random.Generator) -> Grey:

@@ -74,6 +74,17 @@ def fresh(layers: Mapping[str, Layer]) -> dict[str, torch.Tensor]:
     return weights
 
 
+def load(path: Path, weights: dict[str, torch.Tensor]) -> None:
+    """Take over the weights of a file that `export_textness` wrote."""
+    suffixes = {"weight": "w", "bias": "b"}
+    held = {c.name: numpy_helper.to_array(c) for c in onnx.load(path).graph.initializer}
+    with torch.no_grad():
+        for name, tensor in weights.items():
+            layer, _, kind = name.partition(".")
+            if kind:
+                tensor.copy_(torch.from_numpy(held[layer + suffixes[kind]].copy()))
+
+
 def scan(weights: Weights, x: torch.Tensor) -> torch.Tensor:
     """Logits at stride 8 of planes (n, 1, rows + 2, columns + 2), 0 to 255."""
     zero_mean = weights["c1.weight"] - weights["c1.weight"].mean((1, 2, 3), keepdim=True)

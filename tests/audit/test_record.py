@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pwd
+import re
 import signal
 
 import pytest
@@ -41,7 +42,7 @@ async def test_what_left_is_told_by_what_can_be_found_again(box: Box, backend: R
     assert line["answer"].startswith("200")
     (uid,) = backend.receiver.shelf.images
     assert line["instance"] in str(uid)
-    assert len(line["sent"]) == len(line["cleaned"]) == 64
+    assert all(re.fullmatch("blake3:[0-9a-f]{64}", line[sum_]) for sum_ in ("sent", "cleaned"))
     assert line["verdict"]
     assert line["recipe"]
     text = json.dumps(line)

@@ -18,6 +18,7 @@ from jsonschema import Draft4Validator, Draft202012Validator
 from tests.deliver.parcels import MakeParcel, study_fields
 from watcher.deliver import body, contract, encode
 from watcher.deliver.parcel import Parcel, request_key
+from watcher.digest import fingerprint
 from watcher.errors import DeferredError, RefusedError
 from watcher.model import Reason
 
@@ -211,7 +212,7 @@ def test_a_written_body_is_what_would_be_sent(make_parcel: MakeParcel, tmp_path:
     written = (tmp_path / "x.json").read_bytes()
     assert written == whole([parcel])
     assert file.size == len(written)
-    assert file.sha256 == hashlib.sha256(written).hexdigest()
+    assert file.digest == fingerprint(written)
     assert (tmp_path / "x.json").stat().st_mode & 0o777 == 0o600
     with pytest.raises(FileExistsError):
         body.write_body(tmp_path / "x.json", parcel.study, parcel.images, parcel.folder)
@@ -253,6 +254,24 @@ def test_a_changed_text_never_leaves_whole(make_parcel: MakeParcel, harm: Any) -
     assert len(sent) < made.size - len(b'"}]}')
 
 
+@pytest.mark.parametrize("harm", [None, _flip])
+def test_a_text_staged_before_an_upgrade_is_compared_with_its_sha256(
+    make_parcel: MakeParcel, harm: Any
+) -> None:
+    """Whole it leaves, changed it does not: what an earlier version wrote down still counts."""
+    parcel = make_parcel()
+    (image,) = parcel.images
+    text = parcel.folder / image.text.name
+    old = replace(image.text, digest=hashlib.sha256(text.read_bytes()).hexdigest())
+    parcel = replace(parcel, images=(replace(image, text=old),))
+    if harm is None:
+        assert json.loads(whole([parcel]))["images"][0]["data"].encode() == text.read_bytes()
+        return
+    harm(text)
+    with pytest.raises(DeferredError):
+        whole([parcel])
+
+
 @pytest.mark.parametrize("harm", [_shorten, _lengthen, _link, Path.unlink])
 def test_a_lost_text_is_noticed_before_a_connection_is_made(
     make_parcel: MakeParcel, harm: Any
@@ -277,7 +296,7 @@ def test_base64_round_trips(tmp_path: Path, content: bytes) -> None:
     file = encode.write_text(png, text)
     assert base64.b64decode(text.read_bytes(), validate=True) == content
     assert (file.name, file.size) == ("a.png.txt", text.stat().st_size)
-    assert file.sha256 == hashlib.sha256(text.read_bytes()).hexdigest()
+    assert file.digest == fingerprint(text.read_bytes())
     assert text.stat().st_mode & 0o777 == 0o600
 
 

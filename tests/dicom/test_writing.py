@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from watcher.dicom.writing import (
     Written,
     write,
 )
+from watcher.digest import fingerprint
 from watcher.errors import DeferredError, ExcludedError, RefusedError
 from watcher.model import Reason
 from watcher.options import Limits
@@ -130,7 +130,7 @@ def test_size_hash_and_header_are_of_the_file(tmp_path: Path) -> None:
     source = image(native(cells.tobytes()) + trailing, Rows=4, Columns=6)
     data, written = rewrite(source, tmp_path / "a.dcm")
     assert written.size == len(data)
-    assert written.sha256 == hashlib.sha256(data).hexdigest()
+    assert written.digest == fingerprint(data)
     value = cells.tobytes()
     at = data.index(value)
     assert written.header == data[:at] + data[at + len(value) :]

@@ -12,7 +12,7 @@ import pytest
 HOUSE = Path(__file__).parents[2] / "watcher"
 MODULES = sorted(HOUSE.rglob("*.py"))
 
-FOUNDATION = {"model", "errors", "options"}
+FOUNDATION = {"model", "errors", "options", "digest"}
 ROOMS = {
     "intake": {"dicom"},
     "scrub": {"dicom"},
@@ -30,6 +30,8 @@ HOMES = {
     "pydicom": {"dicom"},
     "PIL": {"render"},
     "isal": {"render"},
+    "blake3": {"digest"},
+    "pybase64": {"deliver"},
     "sqlite3": {"store", "cli"},  # the verbs hold the connection that store opened
     "pebble": {"workers"},
     "prometheus_client": {"observe"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import stat
 import tempfile
@@ -19,6 +18,7 @@ from pydicom.data import get_testdata_file
 
 from tests.dicom.files import noise, read, scrubbed
 from tests.render.pictures import chunks_of, decode
+from watcher.digest import fingerprint
 from watcher.model import SpoolFile
 from watcher.options import RenderOptions
 from watcher.render import render
@@ -87,7 +87,7 @@ def test_size_and_hash_are_of_the_file(tmp_path: Path) -> None:
     """And it is private, and never written over another."""
     path = tmp_path / "a.png"
     data, spooled = written(path, noise((33, 20), "u2"))
-    assert spooled == SpoolFile("a.png", len(data), hashlib.sha256(data).hexdigest())
+    assert spooled == SpoolFile("a.png", len(data), fingerprint(data))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with pytest.raises(FileExistsError):
         PngWriter(path, 1, noise((1, 1), "u1"))

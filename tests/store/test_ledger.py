@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import sqlite3
 import stat
@@ -234,6 +235,16 @@ def test_what_was_prepared_is_read_back_as_it_was(ledger: Ledger) -> None:
     what = prepared("sha-1")
     ledger.stage(taken, what, 2.0)
     assert row(ledger, taken.id).prepared == what
+
+
+def test_a_program_before_the_upgrade_can_read_what_was_prepared(ledger: Ledger) -> None:
+    """Fingerprints stand where version 1 had its SHA-256: the way back leads past them."""
+    taken = claimed(ledger, "a.dcm")
+    ledger.stage(taken, prepared("sha-1"), 2.0)
+    (text,) = ledger.connection.execute("SELECT prepared FROM instances").fetchone()
+    what = json.loads(text)
+    assert what["dcm"] == {"name": "x.dcm", "size": 5, "sha256": "22"}
+    assert what["images"][0]["text"] == {"name": "x.png.txt", "size": 4, "sha256": "00"}
 
 
 def test_the_ledger_is_private_durable_and_of_this_version(tmp_path: Path) -> None:

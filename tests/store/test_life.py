@@ -18,11 +18,11 @@ from watcher.errors import ExcludedError
 from watcher.intake import opening
 from watcher.model import Prepared, Reason, Signature, State
 from watcher.store import queries, rescue
-from watcher.store import spool as files
 from watcher.store.database import connect
 from watcher.store.ledger import Ledger
 from watcher.store.records import Move, Row
 from watcher.store.spool import Spool
+from watcher.store.taking import take_away
 
 CONTENTS = st.sampled_from([b"one", b"two", b"three", b"one, changed", b"two, changed"])
 NAMES = st.sampled_from(["a", "b", "c", "d"])
@@ -128,7 +128,7 @@ class Life(RuleBasedStateMachine):
             assert row.prepared is not None
             fd, name = opening.open_folder_of(self.drop, row.path, row.signature.device)
             target = self.spool.archived("n", row.id, self.now)
-            files.take_away(fd, name, row.prepared.signature, target)
+            take_away(fd, name, row.prepared.signature, target)
             os.close(fd)
             self.ledger.disposed([row.id])
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import pytest
 
+from watcher.errors import DeferredError
 from watcher.store.spool import Spool
 
 ID = "00112233445566aa"
@@ -52,7 +53,7 @@ def test_a_clearing_that_was_cut_off_is_finished_by_the_next(
         prepared(folder, ID, 4)
         with monkeypatch.context() as patched:
             patched.setattr(Path, "unlink", _failing(after))
-            with pytest.raises(InterruptedError):
+            with pytest.raises(DeferredError):
                 spool.clear_outbox("north", ID)
         spool.clear_outbox("north", ID)
         assert list(folder.iterdir()) == []

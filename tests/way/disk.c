@@ -36,6 +36,7 @@ struct control {
     long fail_errno;
     long failed;
     long snapshots;
+    char only[32];    /* "": everywhere; else only where the path has this in it */
 };
 
 static struct control *control;
@@ -57,7 +58,10 @@ static void begin(void) {
     if (map != MAP_FAILED) control = map;
 }
 
+static __thread int chosen; /* whether the operation at hand is where operations may fail */
+
 static int below(const char *path) {
+    chosen = strstr(path, control->only) != NULL;
     return strncmp(path, root, root_length) == 0 &&
            (path[root_length] == '/' || path[root_length] == 0);
 }
@@ -98,7 +102,7 @@ static int meet(int kinds) {
             die();
         }
     }
-    if (!(kinds & control->kinds)) return 0;
+    if (!(kinds & control->kinds) || !chosen) return 0;
     long count = __atomic_add_fetch(&control->eligible, 1, __ATOMIC_SEQ_CST);
     if (!control->fail_every || count % control->fail_every != control->fail_phase) return 0;
     __atomic_add_fetch(&control->failed, 1, __ATOMIC_SEQ_CST);
@@ -162,11 +166,14 @@ static void keep(int descriptor) {
     snprintf(path, sizeof path, "%s/%ld", kept, number);
     snprintf(own, sizeof own, "/proc/self/fd/%d", descriptor);
     int folder = S_ISDIR(status.st_mode);
-    int source = syscall(SYS_openat, AT_FDCWD, own, O_RDONLY | O_CLOEXEC | (folder ? O_DIRECTORY : 0));
+    /* Closing another descriptor of the ledger would drop all locks that this process has on it. */
+    int readable = !folder && (fcntl(descriptor, F_GETFL) & O_ACCMODE) == O_RDWR;
+    int source = readable ? descriptor
+        : syscall(SYS_openat, AT_FDCWD, own, O_RDONLY | O_CLOEXEC | (folder ? O_DIRECTORY : 0));
     int target = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (source < 0 || target < 0) abort();
     if (folder) list(source, target); else copy(source, target);
-    syscall(SYS_close, source);
+    if (!readable) syscall(SYS_close, source);
     syscall(SYS_close, target);
     snprintf(line, sizeof line, "%c %lu %ld\n", folder ? 'D' : 'F', (unsigned long)status.st_ino, number);
     note(line);

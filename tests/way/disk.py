@@ -24,25 +24,25 @@ _PAGE = 4096
 _SOURCE = Path(__file__).with_name("disk.c")
 
 
+_NUMBERS = (
+    "changes",
+    "cut_at",
+    "dead",
+    "gateway",
+    "kinds",
+    "eligible",
+    "fail_every",
+    "fail_phase",
+    "fail_errno",
+    "failed",
+    "snapshots",
+)
+
+
 class Control(ctypes.Structure):
     """The page that all processes share; the fields are those of disk.c."""
 
-    _fields_ = tuple(
-        (name, ctypes.c_long)
-        for name in (
-            "changes",
-            "cut_at",
-            "dead",
-            "gateway",
-            "kinds",
-            "eligible",
-            "fail_every",
-            "fail_phase",
-            "fail_errno",
-            "failed",
-            "snapshots",
-        )
-    )
+    _fields_ = (*((name, ctypes.c_long) for name in _NUMBERS), ("only", ctypes.c_char * 32))
 
 
 def compiled() -> Path | None:
@@ -147,10 +147,11 @@ class FaultyDisk:
             os.link(path, held)
             self._held[path.stat().st_ino] = held
 
-    def fail(self, number: int, kinds: int, every: int, phase: int) -> None:
+    def fail(self, number: int, kinds: int, every: int, phase: int, only: str = "") -> None:
         """From now on, each operation of these kinds whose count is `phase` modulo `every` fails
-        with this errno; with `every` zero none does."""
+        with this errno, where the path has `only` in it; with `every` zero none does."""
         self.control.fail_every = 0
+        self.control.only = only.encode()
         self.control.eligible = self.control.failed = 0
         self.control.kinds, self.control.fail_errno = kinds, number
         self.control.fail_phase, self.control.fail_every = phase, every

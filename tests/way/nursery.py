@@ -21,11 +21,17 @@ from watcher import forking
 from watcher.__main__ import main as main_of_watcher
 from watcher.cli import run as _run  # noqa: F401 - loaded before the first fork
 from watcher.cli import serving as _serving  # noqa: F401 - the same
+from watcher.store import spool
+
+_DAY = float(os.environ.get("NURSERY_DAY", "0"))
+"""How many seconds the archive's days have; 0: as many as ours."""
 
 
 def main() -> None:
     """Serve starts until the input ends."""
     server: Any = forkserver
+    if _DAY:
+        spool.day_of = lambda now: f"{now // _DAY:.0f}"
     context = forking.context()
     context.set_forkserver_preload(["tests.way.warm"])
     for line in sys.stdin:

@@ -20,7 +20,7 @@ STEPS = [
     "watcher.store.ledger:Ledger.assign_batch",
     "watcher.deliver.client:Destination.send",
     "watcher.pipeline:Pipeline.delivered",
-    "watcher.store.spool:take_away",
+    "watcher.store.taking:take_away",
     "watcher.store.ledger:Ledger.disposed",
     "watcher.store.spool:Spool.hold",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from watcher.deliver import contract
 from watcher.deliver.encode import create
 from watcher.deliver.parcel import Parcel
+from watcher.digest import Fingerprint
 from watcher.errors import DeferredError
 from watcher.model import ImageFields, Reason, SpoolFile, StudyFields
 
@@ -78,12 +78,12 @@ def write_body(
     Raises RefusedError(MISSING_ATTRIBUTE), DeferredError(SPOOL_LOST), OSError.
     """
     body = Body([Parcel("", study, tuple(images), folder)])
-    digest = hashlib.sha256()
+    digest = Fingerprint()
     with create(path) as write:
         for piece in body.pieces():
             digest.update(piece)
             write(piece)
-    return SpoolFile(path.name, body.size, digest.hexdigest())
+    return SpoolFile(path.name, body.size, str(digest))
 
 
 class _Text:
@@ -93,7 +93,7 @@ class _Text:
         self.key = key
         self.size = file.size
         self._path = path
-        self._sha256 = file.sha256
+        self._digest = file.digest
 
     def present(self) -> bool:
         try:
@@ -103,7 +103,7 @@ class _Text:
 
     def read(self) -> Iterator[bytes]:
         """Yield the text, one piece behind; ValueError before the last one if the hash differs."""
-        digest = hashlib.sha256()
+        digest = Fingerprint(self._digest)
         held = b""
         descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -116,7 +116,7 @@ class _Text:
                 held = piece
         finally:
             os.close(descriptor)
-        if left or digest.hexdigest() != self._sha256:
+        if left or str(digest) != self._digest:
             raise ValueError
         yield held
 

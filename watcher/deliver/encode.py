@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import binascii
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import pybase64
+
+from watcher.digest import Fingerprint
 from watcher.model import SpoolFile
 
 # A multiple of 3, so that the pieces' base64 joins without padding in between.
@@ -20,17 +21,17 @@ def write_text(png: Path, text: Path) -> SpoolFile:
     """Write the base64 (RFC 4648 section 4, no line breaks) of `png` to the new file `text`.
 
     The file is made 0600 and must not exist yet (FileExistsError). Memory is bounded. Not synced
-    to disk: whoever reads it compares the hash, and what is lost is made again from the original.
-    Raises OSError.
+    to disk: whoever reads it compares the fingerprint, and what is lost is made again from the
+    original. Raises OSError.
     """
-    digest = hashlib.sha256()
+    digest = Fingerprint()
     size = 0
     with png.open("rb", buffering=0) as source, create(text) as write:
         while piece := _read(source.fileno()):
-            encoded = binascii.b2a_base64(piece, newline=False)
+            encoded = pybase64.b64encode(piece)
             digest.update(encoded)
             size += write(encoded)
-    return SpoolFile(text.name, size, digest.hexdigest())
+    return SpoolFile(text.name, size, str(digest))
 
 
 @contextmanager

@@ -43,14 +43,14 @@ class WholeCells:
 def foreign_bits(cells: NDArray[Any], stored: int, high: int) -> bool:
     """Whether bits outside of the stored ones are set that are no sign extension (PS3.5 8.1.1)."""
     bits = cells.view(f"u{cells.dtype.itemsize}")
-    low = high + 1 - stored
-    if low and bool((bits & ((1 << low) - 1)).any()):
+    used = int(np.bitwise_or.reduce(bits, axis=None))  # one pass, no copy of the frame
+    if used & ((1 << (high + 1 - stored)) - 1):
         return True
-    above = bits >> (high + 1)
-    if not bool(above.any()):
+    if not used >> (high + 1):
         return False
     if cells.dtype.kind == "u":
         return True
+    above = bits >> (high + 1)
     extension = bits.dtype.type(np.iinfo(bits.dtype).max) >> (high + 1)
     negative = (bits >> high) & 1 == 1
     return bool(((above != 0) & ~((above == extension) & negative)).any())

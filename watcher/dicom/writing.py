@@ -8,7 +8,6 @@ deflated file in either case.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from watcher.dicom.paging import release
 from watcher.dicom.part10 import PixelElement
 from watcher.dicom.scrubbed import Frames, Scrubbed
 from watcher.dicom.walk import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
+from watcher.digest import Fingerprint
 from watcher.errors import RefusedError
 from watcher.model import Reason
 
@@ -42,10 +42,10 @@ _MOST = 0xFFFFFFFE  # the greatest even defined length
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The file that was written: size in bytes, SHA-256 (hex), all its bytes but the pixels."""
+    """The file that was written: size in bytes, fingerprint, all its bytes but the pixels."""
 
     size: int
-    sha256: str
+    digest: str
     header: bytes
 
 
@@ -114,7 +114,7 @@ def _meta_element(tag: int, vr: str, value: bytes) -> bytes:
 
 def _stream(file: BinaryIO, head: bytes, pixels: _Pixels, tail: bytes) -> Written:
     """Write and hash in one pass; an odd length is padded with a zero."""
-    digest, written = hashlib.sha256(), 0
+    digest, written = Fingerprint(), 0
     file.write(head)
     digest.update(head)
     for chunk in pixels.chunks:
@@ -124,7 +124,7 @@ def _stream(file: BinaryIO, head: bytes, pixels: _Pixels, tail: bytes) -> Writte
     tail = b"\0" * (written % 2) + tail
     file.write(tail)
     digest.update(tail)
-    return Written(len(head) + written + len(tail), digest.hexdigest(), head + tail)
+    return Written(len(head) + written + len(tail), str(digest), head + tail)
 
 
 def _verbatim(element: PixelElement) -> _Pixels:

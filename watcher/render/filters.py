@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,46 +23,73 @@ def filtered(
     `rows` are (n, bytes), `above` is the row before them, `step` the bytes of a pixel. Of several
     filters a row has the one whose residuals are smallest.
     """
-    out = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
-    residuals = _residuals(rows, above, step, filters)
     if len(filters) == 1:
-        out[:, 0], out[:, 1:] = filters[0], residuals[0]
+        out = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
+        out[:, 0] = filters[0]
+        _residuals(filters[0], rows, above, step, out[:, 1:])
         return out.reshape(-1).data
-    best = np.stack([_cost(residual) for residual in residuals]).argmin(axis=0)
-    out[:, 0] = np.array(filters, np.uint8)[best]
-    for index, residual in enumerate(residuals):
+    residuals = {kind: np.empty_like(rows) for kind in filters}
+    for kind, residual in residuals.items():
+        _residuals(kind, rows, above, step, residual)
+    return _chosen(residuals)
+
+
+def tried(
+    rows: NDArray[Any], above: NDArray[Any], step: int, *, colour: bool
+) -> Iterator[tuple[tuple[int, ...], memoryview]]:
+    """Each choice of filters there is, and what it makes; `above` is the row before each."""
+    residuals = {kind: np.empty_like(rows) for kind in {*ADAPTIVE[colour], *SINGLE[colour]}}
+    for kind, residual in residuals.items():
+        _residual(kind, rows, above, step, residual)
+    for filters in (ADAPTIVE[colour], *((kind,) for kind in SINGLE[colour])):
+        yield filters, _chosen({kind: residuals[kind] for kind in filters})
+
+
+def _chosen(residuals: Mapping[int, NDArray[Any]]) -> memoryview:
+    """Of each row the smallest of its residuals by filter type, behind that type."""
+    first = next(iter(residuals.values()))
+    out = np.empty((len(first), first.shape[1] + 1), np.uint8)
+    if len(residuals) == 1:
+        out[:, 0], out[:, 1:] = next(iter(residuals)), first
+        return out.reshape(-1).data
+    best = np.stack([_cost(residual) for residual in residuals.values()]).argmin(axis=0)
+    out[:, 0] = np.array(list(residuals), np.uint8)[best]
+    for index, residual in enumerate(residuals.values()):
         chosen = best == index
         out[chosen, 1:] = residual[chosen]
     return out.reshape(-1).data
 
 
 def _residuals(
-    rows: NDArray[Any], above: NDArray[Any], step: int, filters: tuple[int, ...]
-) -> list[NDArray[Any]]:
-    if filters == (_NONE,):
-        return [rows]
-    up = np.empty_like(rows)
-    up[:1], up[1:] = above, rows[:-1]
-    left = np.zeros_like(rows)
-    left[:, step:] = rows[:, :-step]
-    return [_residual(kind, rows, left, up, step) for kind in filters]
+    kind: int, rows: NDArray[Any], above: NDArray[Any], step: int, out: NDArray[Any]
+) -> None:
+    """Into `out`; the first row has its upper neighbours elsewhere, and is done by itself."""
+    _residual(kind, rows[:1], above[None], step, out[:1])
+    _residual(kind, rows[1:], rows[:-1], step, out[1:])
 
 
 def _residual(
-    kind: int, rows: NDArray[Any], left: NDArray[Any], up: NDArray[Any], step: int
-) -> NDArray[Any]:
-    if kind == _SUB:
-        estimate = left
+    kind: int, rows: NDArray[Any], above: NDArray[Any], step: int, out: NDArray[Any]
+) -> None:
+    """`above` has the same shape; what would lie left of the first pixel is 0."""
+    up, left = above[:, step:], rows[:, :-step]
+    if kind == _NONE:
+        out[...] = rows
+    elif kind == _SUB:
+        out[:, :step] = rows[:, :step]
+        np.subtract(rows[:, step:], left, out=out[:, step:])
     elif kind == _UP:
-        estimate = up
+        np.subtract(rows, above, out=out)
     elif kind == _AVERAGE:  # floor of the mean, without a wider type
-        estimate = (left & up) + ((left ^ up) >> 1)
+        np.subtract(rows[:, :step], above[:, :step] >> 1, out=out[:, :step])
+        estimate = left ^ up
+        estimate >>= 1
+        estimate += left & up
+        np.subtract(rows[:, step:], estimate, out=out[:, step:])
     else:
-        corner = np.zeros_like(rows)
-        corner[:, step:] = up[:, :-step]
-        estimate = _paeth(left, up, corner)
-    residual: NDArray[Any] = np.subtract(rows, estimate)
-    return residual
+        np.subtract(rows[:, :step], above[:, :step], out=out[:, :step])
+        estimate = _paeth(left, up, above[:, :-step])
+        np.subtract(rows[:, step:], estimate, out=out[:, step:])
 
 
 def _paeth(left: NDArray[Any], up: NDArray[Any], corner: NDArray[Any]) -> NDArray[Any]:

@@ -25,7 +25,7 @@ lossless mode such a file has 1 and 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,9 +43,9 @@ from watcher.options import RenderOptions
 from watcher.render.colour import to_rgb8
 from watcher.render.grey import grey_of
 from watcher.render.lossless import stored_of
-from watcher.render.png import BAND_BYTES, PngWriter
+from watcher.render.png import BAND_BYTES, Method, PngWriter
 
-_SAMPLE_BYTES, _STRIPS = 1 << 15, 5
+_STRIPS, _STRIP = 4, 4  # of so many rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class Rendered:
     bits_allocated: int
     bits_stored: int
     high_bit: int
+    method: Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,18 @@ class _Plan:
     intercept: float = 0.0
 
 
-def render(scrubbed: Scrubbed, index: int, options: RenderOptions, path: Path) -> Rendered:
+def render(
+    scrubbed: Scrubbed,
+    index: int,
+    options: RenderOptions,
+    path: Path,
+    method: Method | None = None,
+) -> Rendered:
     """Write frame `index`, from 0, to the new file `path`.
 
-    Native frames are read in bands and never held; compressed ones are held decoded, once. Raises
-    RefusedError(UNDECODABLE) naming what stands in the way; FileExistsError; OSError.
+    Native frames are read in bands and never held; compressed ones are held decoded, once. How the
+    PNG is made small is found by trial, or is the `method` that was found for a frame like this.
+    Raises RefusedError(UNDECODABLE) naming what stands in the way; FileExistsError; OSError.
     """
     frames = scrubbed.frames
     rows = open_rows(frames, index)
@@ -92,8 +100,8 @@ def render(scrubbed: Scrubbed, index: int, options: RenderOptions, path: Path) -
         else:
             plan = _lossless(scrubbed.dataset, frames, index, dtype)
     row_bytes = frames.columns * plan.samples * plan.depth // 8
-    sample = plan.convert(_sample(rows, frames.rows, row_bytes))
-    with PngWriter(path, frames.rows, sample) as writer:
+    sample = [plan.convert(strip) for strip in _strips(rows, frames.rows, 1 if method else _STRIPS)]
+    with PngWriter(path, frames.rows, *sample, method=method) as writer:
         for band in bands(rows, frames.rows, _height(row_bytes)):
             writer.write(plan.convert(band))
         png = writer.close(path.name)
@@ -108,6 +116,7 @@ def render(scrubbed: Scrubbed, index: int, options: RenderOptions, path: Path) -
         plan.depth,
         plan.bits_stored,
         plan.bits_stored - 1,
+        writer.method,
     )
 
 
@@ -139,12 +148,11 @@ def _lossless(dataset: Dataset, frames: Frames, index: int, dtype: np.dtype[Any]
     )
 
 
-def _sample(rows: Rows, number: int, row_bytes: int) -> NDArray[Any]:
-    """Strips of rows from top to bottom, a sixteenth of the image within bounds."""
-    some = min(max(16, number // 16), max(8, _SAMPLE_BYTES // row_bytes))
-    strip = max(2, some // _STRIPS)
-    tops = [max(0, (number - strip) * i // (_STRIPS - 1)) for i in range(_STRIPS)]
-    return np.concatenate([rows(top, min(top + strip, number)) for top in tops])
+def _strips(rows: Rows, number: int, strips: int) -> Iterator[NDArray[Any]]:
+    """Rows from here and there, top to bottom, which tell what the rest is like."""
+    for i in range(strips):
+        top = max(0, (number - _STRIP) * i // max(1, strips - 1))
+        yield rows(top, min(top + _STRIP, number))
 
 
 def _height(row_bytes: int) -> int:

@@ -24,7 +24,10 @@ class Disk:
 
     def look(self) -> bool:
         """Measure; returns whether `open` changed. The ballast is put back when there is room."""
-        self.free = shutil.disk_usage(self._state).free
+        try:
+            self.free = shutil.disk_usage(self._state).free
+        except OSError:
+            return False  # the next look will tell
         before = self.open
         mark = self._stop_below if self.open else self._resume_above
         self.open = self.free >= mark
@@ -45,10 +48,10 @@ class Disk:
                 os.close(descriptor)
 
     def drop_ballast(self) -> bool:
-        """Give the ballast's room to the ledger; returns whether there was any."""
+        """Give the ballast's room to the ledger; returns whether there was any. Never raises."""
         try:
             self._ballast.unlink()
-        except FileNotFoundError:
+        except OSError:
             return False
         self.open = False
         return True

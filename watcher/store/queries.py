@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,10 @@ from pathlib import Path
 from watcher.errors import DeferredError
 from watcher.model import PENDING, Reason, State
 from watcher.store.records import Event, Row, event_of, row_of
+
+Place = tuple[float, str]
+"""(seen_at, id): a place in the order in which files were seen."""
+FIRST: Place = (-math.inf, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,18 +216,19 @@ def next_due_of(
     return at
 
 
-def undisposed(db: sqlite3.Connection, limit: int) -> list[Row]:
-    """Settled files whose original is still to be archived, deleted or kept.
+def undisposed(db: sqlite3.Connection, limit: int, after: Place = FIRST) -> list[Row]:
+    """Settled files whose original is still to be archived, deleted or kept; the oldest first.
 
     A DUPLICATE waits until its twin is DELIVERED: no original is touched before an
     acknowledgement of its content is durable.
     """
     records = db.execute(
-        "SELECT * FROM instances AS i WHERE disposed = 0 AND (state = 'delivered' OR"
+        "SELECT * FROM instances AS i WHERE disposed = 0 AND (seen_at, id) > (?, ?)"
+        " AND (state = 'delivered' OR"
         " (state = 'duplicate' AND EXISTS (SELECT 1 FROM instances AS t WHERE"
         " t.customer = i.customer AND t.sha256 = i.sha256 AND t.state = 'delivered')))"
-        " AND state IN ('delivered', 'duplicate') ORDER BY seen_at LIMIT ?",
-        (limit,),
+        " AND state IN ('delivered', 'duplicate') ORDER BY seen_at, id LIMIT ?",
+        (*after, limit),
     ).fetchall()
     return [row_of(record) for record in records]
 

@@ -85,7 +85,7 @@ def signature_columns(signature: Signature) -> tuple[int, int, int, int]:
 
 def dump_prepared(prepared: Prepared) -> str:
     """What a worker handed back, as JSON; pseudonyms, names of spool files and hashes only."""
-    return _PREPARED.dump_json(prepared).decode()
+    return _PREPARED.dump_json(prepared, by_alias=True).decode()
 
 
 def dump_review(review: Review | None) -> str | None:

@@ -11,21 +11,32 @@ import errno
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from watcher.errors import DeferredError, ExcludedError
-from watcher.model import Reason, Signature
+from watcher.model import Reason
 
 _COPY = 1 << 20
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
+@contextlib.contextmanager
+def room() -> Iterator[None]:
+    """What fails on the disk fails for now: raises DeferredError for any OSError."""
+    try:
+        yield
+    except OSError as error:
+        reason = Reason.DISK_FULL if error.errno in _NO_ROOM else Reason.UNREADABLE
+        raise DeferredError(reason, f"errno-{error.errno}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """The folders of one state directory."""
+    """The folders of one state directory. What fails on the disk raises DeferredError."""
 
     state: Path
 
@@ -40,7 +51,7 @@ class Spool:
             make_folder(folder)
         for folder in (self.state.parent, self.state, self.quarantine, self.archive):
             sync_folder(folder)
-        for folder in (*self.quarantine.iterdir(), *self.archive.iterdir()):
+        for folder in (self.state / "keys", *self.quarantine.iterdir(), *self.archive.iterdir()):
             sync_folder(folder)
 
     @property
@@ -58,6 +69,7 @@ class Spool:
         """Originals after their acknowledgement."""
         return self.state / "archive"
 
+    @room()
     def paused(self) -> frozenset[str]:
         """The customers whom a person has paused, also over restarts."""
         try:
@@ -84,10 +96,12 @@ class Spool:
         """The key file of one customer."""
         return self.state / "keys" / f"{customer}.key"
 
+    @room()
     def outbox_of(self, customer: str) -> Path:
         """The outbox of one customer; made when missing."""
         return make_folder(self.outbox / customer)
 
+    @room()
     def clear_outbox(self, customer: str, id_: str) -> None:
         """Remove everything prepared for one id."""
         clear(self.outbox / customer, id_)
@@ -103,46 +117,47 @@ class Spool:
             path.unlink(missing_ok=True)
         return len(stray)
 
+    @room()
     def quarantined(self, customer: str, id_: str) -> Path | None:
         """The quarantined original of one id, if it is there."""
         return next(iter((self.quarantine / customer).glob(f"*/{id_}.dcm")), None)
 
+    @room()
     def hold(self, source: int, customer: str, id_: str, record: dict[str, str]) -> None:
         """Keep the open original `source` in quarantine, with `record` beside it as reason.json.
 
         `record` must have a "reason". The drop folder's copy stays where it is.
-        Raises DeferredError(DISK_FULL).
         """
         folder = make_folder(self.quarantine / customer / record["reason"])
-        with _room():
-            copy(source, folder / f"{id_}.dcm")
-            self._note(folder, id_, record)
+        copy(source, folder / f"{id_}.dcm")
+        self._note(folder, id_, record)
 
+    @room()
     def rehold(self, customer: str, id_: str, record: dict[str, str]) -> None:
         """As `hold`, for an original that is in quarantine already: move it to its new reason."""
         held = self.quarantined(customer, id_)
         if held is None:
             raise ExcludedError(Reason.VANISHED, "quarantine")
         folder = make_folder(self.quarantine / customer / record["reason"])
-        with _room():
-            os.replace(held, folder / f"{id_}.dcm")
-            self._note(folder, id_, record)
+        os.replace(held, folder / f"{id_}.dcm")
+        self._note(folder, id_, record)
 
     def _note(self, folder: Path, id_: str, record: dict[str, str]) -> None:
         write_durably(folder / f"{id_}.reason.json", json.dumps(record, indent=2).encode())
         self._forget(folder.parent, id_, folder)
 
+    @room()
     def release(self, customer: str, id_: str, after: str, now: float) -> None:
         """A quarantined original was delivered after all: archive, delete or keep it."""
-        held = self.quarantined(customer, id_)
-        if held is not None and after == "archive":
-            target = self.archived(customer, id_, now)
-            with _room():
+        if after == "archive":
+            held, target = self.quarantined(customer, id_), self.archived(customer, id_, now)
+            if held is not None:
                 os.replace(held, target)
-                sync_folder(target.parent)
+            sync_folder(target.parent)  # also for one that was killed before it came to this
         if after != "keep":
             self.forget(customer, id_)
 
+    @room()
     def forget(self, customer: str, id_: str) -> None:
         """Remove one id from quarantine."""
         self._forget(self.quarantine / customer, id_)
@@ -153,10 +168,15 @@ class Spool:
                 (folder / f"{id_}.dcm").unlink(missing_ok=True)
                 (folder / f"{id_}.reason.json").unlink(missing_ok=True)
 
+    @room()
     def archived(self, customer: str, id_: str, now: float) -> Path:
-        """Where an original of this id is archived at `now` (UTC day)."""
-        day = time.strftime("%Y-%m-%d", time.gmtime(now))
-        return make_folder(self.archive / customer / day) / f"{id_}.dcm"
+        """Where an original of this id is archived that was acknowledged at `now` (UTC day)."""
+        return make_folder(self.archive / customer / day_of(now)) / f"{id_}.dcm"
+
+
+def day_of(now: float) -> str:
+    """The UTC day of a Unix time, as a folder of the archive is called."""
+    return time.strftime("%Y-%m-%d", time.gmtime(now))
 
 
 def clear(outbox: Path, id_: str) -> None:
@@ -180,22 +200,28 @@ def _frame_files(outbox: Path, id_: str, frame: int) -> tuple[Path, Path]:
     return outbox / f"{stem}.png", outbox / f"{stem}.png.txt"
 
 
+# A folder that was made and whose name is not durable yet must not be taken for one that is.
+_making = threading.Lock()
+_unsynced: set[Path] = set()
+
+
 def make_folder(folder: Path) -> Path:
-    """Make a folder and those above it, mode 0700; durable before this returns."""
-    if not folder.is_dir():
-        make_folder(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        sync_folder(folder.parent)
+    """Make a folder and those above it, mode 0700; durable before this returns. Raises OSError."""
+    with _making:
+        _make_folder(folder)
     return folder
 
 
-@contextlib.contextmanager
-def _room() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = Reason.DISK_FULL if error.errno in _NO_ROOM else Reason.UNREADABLE
-        raise DeferredError(reason, f"errno-{error.errno}") from None
+def _make_folder(folder: Path) -> None:
+    there = folder.is_dir()
+    if there and folder not in _unsynced:
+        return
+    if not there:
+        _make_folder(folder.parent)
+        _unsynced.add(folder)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    sync_folder(folder.parent)
+    _unsynced.discard(folder)
 
 
 def copy(source: int, target: Path) -> None:
@@ -230,52 +256,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def take_away(folder: int, name: str, expected: Signature, target: Path | None) -> bool:
-    """Archive (or, without a target, remove) the original `name` in the open `folder`, durably.
-
-    Only if it still is the file that was delivered; returns False, and leaves it, when it is not.
-    The file is first renamed into our hands and looked at there, so that one that is swapped at
-    the last moment is put back instead of lost. Raises DeferredError.
-    """
-    held = f".taken-{expected.inode:x}-{expected.mtime_ns:x}"
-    with _room():
-        if not _is(folder, held, expected):  # else: a crash came between the two steps
-            if not _is(folder, name, expected):
-                return False
-            os.rename(name, held, src_dir_fd=folder, dst_dir_fd=folder)
-        if not _is(folder, held, expected):
-            os.link(held, name, src_dir_fd=folder, dst_dir_fd=folder)
-            os.unlink(held, dir_fd=folder)
-            return False
-        if target is not None:
-            _archive(folder, held, target)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(held, dir_fd=folder)
-        sync_folder(Path(f"/proc/self/fd/{folder}"))  # an O_PATH descriptor cannot be synced
-    return True
-
-
-def _archive(folder: int, held: str, target: Path) -> None:
-    try:
-        os.rename(held, target, src_dir_fd=folder)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        source = os.open(held, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-        try:
-            copy(source, target)
-        finally:
-            os.close(source)
-    sync_folder(target.parent)
-    # The day's folder may have been made by a process that was killed before it was synced.
-    sync_folder(target.parent.parent)
-
-
-def _is(folder: int, name: str, expected: Signature) -> bool:
-    try:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return Signature(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns) == expected

@@ -7,6 +7,7 @@ while the last commit ran shares the next one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -89,8 +90,9 @@ class Writer:
             results = [self._one(work) for work, _ in group]
             db.execute("COMMIT")
         except sqlite3.Error as error:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+            with contextlib.suppress(sqlite3.Error):  # the next BEGIN finds it and tries again
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
             if _code(error) == sqlite3.SQLITE_FULL:
                 self._on_full()
             failure = self._translated(error)

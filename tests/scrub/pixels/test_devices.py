@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from watcher.scrub.pixels.devices import Device, draft_rule
 from watcher.scrub.pixels.draw import draw
 from watcher.scrub.pixels.recipe import read_rules
-from watcher.scrub.pixels.regions import Rectangle, apply_rules, merged
+from watcher.scrub.pixels.regions import Rectangle, RuleBook, apply_rules, merged
 
 RECTANGLES = st.tuples(
     st.integers(0, 50), st.integers(0, 50), st.integers(1, 20), st.integers(1, 20)
@@ -32,7 +32,7 @@ def test_a_drafted_rule_masks_what_was_read_on_that_device_only(tmp_path: Path) 
     device = Device.of(scanner(), 480, 640)
     path = tmp_path / "site.recipe"
     path.write_text("FORMAT dicom\n%filter graylist\n" + draft_rule(device, [(0, 0, 640, 40)]))
-    rules = read_rules(path, strict=True)
+    rules = RuleBook(read_rules(path, strict=True))
     found = apply_rules(rules, scanner(), 480, 640)
     assert found.known_device
     assert found.masked[:40].all()

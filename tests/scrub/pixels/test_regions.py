@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset, FileDataset
 from watcher.errors import RefusedError
 from watcher.scrub.pixels.judge import HERE, bundled_recipe
 from watcher.scrub.pixels.recipe import Rule, read_rules
-from watcher.scrub.pixels.regions import apply_rules, as_rectangles, holds
+from watcher.scrub.pixels.regions import RuleBook, apply_rules, as_rectangles
 
 with warnings.catch_warnings():
     # deid 0.4.13 imports a pydicom module that is on its way out.
@@ -25,8 +25,8 @@ with warnings.catch_warnings():
     from deid.config import DeidRecipe
     from deid.dicom.pixels.detect import has_burned_pixels
 
-BUNDLED = read_rules(bundled_recipe(), strict=False)
-HOUSE = read_rules(HERE / "house.recipe", strict=True)
+BUNDLED = RuleBook(read_rules(bundled_recipe(), strict=False))
+HOUSE = RuleBook(read_rules(HERE / "house.recipe", strict=True))
 
 
 def device(**attributes: Any) -> FileDataset:
@@ -97,7 +97,7 @@ def test_the_bundled_rules_match_exactly_where_deid_says_they_do() -> None:
         for result in found:
             result["coordinates"] = [[k, c.replace(" ", "")] for k, c in result["coordinates"]]
         expected = [[result["group"], result["coordinates"]] for result in found]
-        assert [spell(r) for r in BUNDLED if plain(r) and holds(r, dataset)] == expected
+        assert [spell(r) for r in BUNDLED.matching(dataset) if plain(r)] == expected
         matched += len(expected)
     assert matched >= len(DEVICES)
 

@@ -101,6 +101,18 @@ def test_a_picture_seen_in_strips_is_the_same_picture() -> None:
     assert np.abs(whole - scan().map(plane)).max() < 0.02
 
 
+@pytest.mark.parametrize("at", [(0, 40), (250, 333), (700, 620), (1010, 795)])
+def test_text_far_out_in_a_black_picture_is_seen_as_in_the_whole(at: tuple[int, int]) -> None:
+    """What is left out of the look is a border of one grey, with letters at its very edge too."""
+    plane = np.zeros((801, 1203), np.uint8)
+    plane[drawn(plane.shape, "KOWALSKA 60718", at, 0.5)] = 180
+    seen, whole = scan().map(plane), scan()._strip(plane)[:101, :151]
+    assert whole.max() > SUSPICION
+    assert seen.shape == whole.shape
+    assert np.abs(seen - whole)[whole > 0.2].max() < 0.05
+    assert (seen[whole < 0.05] < 0.1).all()
+
+
 def test_windows_lie_in_the_picture_and_touch_no_other() -> None:
     plane = np.zeros((600, 600), np.uint8)
     for at in ((3, 20), (400, 20), (3, 580), (250, 300)):

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from cv2.typing import MatLike
 
 from watcher.scrub.pixels.marks import OwnWords
 from watcher.scrub.pixels.planes import Plane
@@ -47,12 +46,11 @@ class CineReader:
         if len(planes) != len(self._seen):
             return (0, 0, columns, rows)
         moved = [cv2.absdiff(now, before) for now, before in zip(planes, self._seen, strict=True)]
-        return _bounds(functools.reduce(cv2.max, moved))
+        return _bounds(np.asarray(functools.reduce(cv2.max, moved), np.uint8))
 
 
-def _bounds(moved: MatLike) -> Rectangle | None:
-    down = cv2.reduce(moved, 1, cv2.REDUCE_MAX).ravel() > _MOVED
-    across = cv2.reduce(moved, 0, cv2.REDUCE_MAX).ravel() > _MOVED
+def _bounds(moved: Plane) -> Rectangle | None:
+    down, across = (moved.max(axis) > _MOVED for axis in (1, 0))
     lines, columns = np.flatnonzero(down), np.flatnonzero(across)
     if not lines.size:
         return None

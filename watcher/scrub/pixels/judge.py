@@ -22,8 +22,8 @@ from watcher.scrub.pixels.devices import Device
 from watcher.scrub.pixels.marks import Markers, OwnWords
 from watcher.scrub.pixels.planes import Planes
 from watcher.scrub.pixels.reading import Budget, Picture, PictureReader, Text, paint
-from watcher.scrub.pixels.recipe import Rule, read_rules
-from watcher.scrub.pixels.regions import Rectangle, apply_rules, as_rectangles
+from watcher.scrub.pixels.recipe import read_rules
+from watcher.scrub.pixels.regions import Rectangle, RuleBook, apply_rules, as_rectangles
 
 HERE = Path(__file__).parent
 
@@ -50,7 +50,7 @@ class PixelVerdict:
 class PixelJudge:
     """Device rules and readers, loaded once; judges one Instance after the other."""
 
-    rules: tuple[Rule, ...]
+    rules: RuleBook
     reader: PictureReader
     full_readings: int
 
@@ -61,7 +61,7 @@ class PixelJudge:
         rules += read_rules(bundled_recipe(), strict=False)
         if options.recipe is not None:
             rules += read_rules(options.recipe, strict=True)
-        return cls(rules, PictureReader(Markers(options.markers)), options.full_readings)
+        return cls(RuleBook(rules), PictureReader(Markers(options.markers)), options.full_readings)
 
     def judge(
         self,

@@ -6,7 +6,7 @@ pyclipper and a desktop OpenCV.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -86,9 +86,16 @@ class Reader:
         back = cv2.resize(answer[0, 0], plane.shape[::-1], interpolation=cv2.INTER_LINEAR)
         return np.asarray(back, np.float32)
 
-    def find(self, plane: Plane, scale: float, least: float) -> list[Find]:
-        """Boxes whose mean on the map is at least `least`, grown to hold whole letters."""
-        cells = self.map(plane, scale)
+    def find(
+        self, plane: Plane, scale: float, least: float, places: Iterable[Rectangle] | None = None
+    ) -> list[Find]:
+        """Boxes whose mean on the map is at least `least`, grown to hold whole letters; with
+        `places` only there.
+        """
+        cells = np.zeros(plane.shape, np.float32)
+        for left, top, right, bottom in [(0, 0, *plane.shape[::-1])] if places is None else places:
+            place = np.s_[top:bottom, left:right]
+            cells[place] = self.map(plane[place], scale)
         count, labels, stats, _ = cv2.connectedComponentsWithStats((cells > _INK).astype(np.uint8))
         flat = labels.ravel()
         means = np.bincount(flat, cells.ravel(), minlength=count) / np.maximum(stats[:, 4], 1)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import index
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from watcher.dicom.names import Dataset
+from watcher.dicom.names import Dataset, tag_for_keyword
 from watcher.errors import RefusedError
 from watcher.model import Reason
-from watcher.scrub.pixels.recipe import ULTRASOUND_REGIONS, Area, Line, Rule, Test
+from watcher.scrub.pixels.recipe import TESTS_WITH_VALUE, ULTRASOUND_REGIONS, Area, Line, Rule, Test
 
 Rectangle = tuple[int, int, int, int]
 """(left, top, right, bottom) in pixels, right and bottom exclusive."""
 
 CORNERS = ("RegionLocationMinX0", "RegionLocationMinY0")
 FAR_CORNERS = ("RegionLocationMaxX1", "RegionLocationMaxY1")
+_REMEMBERED = 256  # devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +39,53 @@ class Regions:
     declared: bool = False
 
 
-class Attributes:
-    """A file's attributes, each looked up once for all rules."""
+class Fact(NamedTuple):
+    """What the tests ask of one attribute: is it there, has it a value, how does it print?"""
 
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-        self._values: dict[str, Any] = {}
-
-    def get(self, keyword: str) -> Any:
-        """The value, or None."""
-        if keyword not in self._values:
-            self._values[keyword] = self._dataset.get(keyword)
-        return self._values[keyword]
-
-    def __contains__(self, keyword: str) -> bool:
-        return keyword in self._dataset
+    there: bool = False
+    null: bool = True
+    empty: bool = True
+    text: str = ""
 
 
-def apply_rules(rules: Iterable[Rule], dataset: Dataset, rows: int, columns: int) -> Regions:
-    """Evaluate `rules` for one file; nothing of the file is kept anywhere."""
+class RuleBook:
+    """Device rules, and which of them hold for the devices seen last.
+
+    Slices of one Series ask the same questions with the same answers: what is kept is the answers,
+    which are attributes that the rules themselves name, and never a region of a file.
+    """
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._rules = tuple(rules)
+        tests = [test for rule in self._rules for line in rule.lines for test in line.tests]
+        # deid's recipe misspells three keywords, which no file has.
+        self._tags = {test.keyword: tag_for_keyword(test.keyword) for test in tests}
+        self._printed = {test.keyword for test in tests if test.kind in TESTS_WITH_VALUE}
+        self._matching = functools.lru_cache(_REMEMBERED)(self._evaluated)
+
+    def matching(self, dataset: Dataset) -> tuple[Rule, ...]:
+        """The rules that hold for a file, in their order."""
+        return self._matching(tuple(self._fact(dataset, keyword) for keyword in self._tags))
+
+    def _fact(self, dataset: Dataset, keyword: str) -> Fact:
+        """In deid's sense: a multi-valued attribute is one printed list."""
+        tag = self._tags[keyword]
+        if tag is None or tag not in dataset:
+            return Fact()
+        value = dataset[tag].value
+        text = str(value).lower().strip() if keyword in self._printed and value is not None else ""
+        return Fact(True, value is None, not value or value == "", text)
+
+    def _evaluated(self, answers: tuple[Fact, ...]) -> tuple[Rule, ...]:
+        facts = dict(zip(self._tags, answers, strict=True))
+        return tuple(rule for rule in self._rules if _holds(rule, facts))
+
+
+def apply_rules(book: RuleBook, dataset: Dataset, rows: int, columns: int) -> Regions:
+    """Evaluate the rules for one file; none of its regions is kept anywhere."""
     masked = np.zeros((rows, columns), bool)
     known = flagged = declared = False
-    attributes = Attributes(dataset)
-    for rule in rules:
-        if not holds(rule, attributes):
-            continue
+    for rule in book.matching(dataset):
         flagged |= rule.group == "blacklist"
         known |= any(area.source == "box" for area in rule.areas)
         declared |= any(area.source == "regions" for area in rule.areas)
@@ -71,7 +95,7 @@ def apply_rules(rules: Iterable[Rule], dataset: Dataset, rows: int, columns: int
     return Regions(masked, known, flagged, declared)
 
 
-def holds(rule: Rule, dataset: Dataset | Attributes) -> bool:
+def _holds(rule: Rule, facts: Mapping[str, Fact]) -> bool:
     """Whether the lines of a rule hold: all of them, or all from a line that begins with `||`.
 
     deid reads a leading `||` as `+`, so that such a rule hardly ever flags; we take it at its word.
@@ -81,31 +105,29 @@ def holds(rule: Rule, dataset: Dataset | Attributes) -> bool:
         if line.alternative and ways[-1]:
             ways.append([])
         ways[-1].append(line)
-    return any(all(_line_holds(line, dataset) for line in way) for way in ways)
+    return any(all(_line_holds(line, facts) for line in way) for way in ways)
 
 
-def _line_holds(line: Line, dataset: Dataset | Attributes) -> bool:
-    outcome = _test_holds(line.tests[0], dataset)
+def _line_holds(line: Line, facts: Mapping[str, Fact]) -> bool:
+    outcome = _test_holds(line.tests[0], facts)
     for join, test in zip(line.joins, line.tests[1:], strict=True):
         if join == "and":
-            outcome = outcome and _test_holds(test, dataset)
+            outcome = outcome and _test_holds(test, facts)
         else:
-            outcome = outcome or _test_holds(test, dataset)
+            outcome = outcome or _test_holds(test, facts)
     return outcome
 
 
-def _test_holds(test: Test, dataset: Dataset | Attributes) -> bool:
-    """One test, in deid's sense: a multi-valued attribute is compared as one printed list."""
-    value = dataset.get(test.keyword)
+def _test_holds(test: Test, facts: Mapping[str, Fact]) -> bool:
+    fact = facts[test.keyword]
     if test.kind in {"missing", "present"}:
-        return (value is None) == (test.kind == "missing")
+        return fact.null == (test.kind == "missing")
     if test.kind == "empty":
-        return test.keyword in dataset and (not value or value == "")
-    text = "" if value is None else str(value).lower().strip()
+        return fact.there and fact.empty
     if test.pattern is not None:
-        found = value is not None and test.pattern.search(text) is not None
+        found = not fact.null and test.pattern.search(fact.text) is not None
         return found == (test.kind == "contains")
-    return (value is not None and text == test.value) == (test.kind == "equals")
+    return (not fact.null and fact.text == test.value) == (test.kind == "equals")
 
 
 def rectangles(area: Area, dataset: Dataset, rows: int, columns: int) -> Iterator[Rectangle]:

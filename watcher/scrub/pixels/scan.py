@@ -47,7 +47,17 @@ class Scan:
         return found if area < _MOST_AREA * plane.size else [(0, 0, columns, rows)]
 
     def map(self, plane: Plane) -> NDArray[np.float32]:
-        """(rows / 8, columns / 8), rounded up, 0 to 1."""
+        """(rows / 8, columns / 8), rounded up, 0 to 1; 0 at a border of one grey."""
+        rows, columns = plane.shape
+        cells = np.zeros((-(-rows // _CELL), -(-columns // _CELL)), np.float32)
+        place = _lively(plane)
+        if place is not None:
+            left, top, right, bottom = place
+            seen = self._strips(plane[top:bottom, left:right])
+            cells[top // _CELL :, left // _CELL :][: len(seen), : seen.shape[1]] = seen
+        return cells
+
+    def _strips(self, plane: Plane) -> NDArray[np.float32]:
         rows = len(plane)
         strips = []
         for top in range(0, rows, _STRIP):
@@ -64,6 +74,23 @@ class Scan:
         (answer,) = self._engine.run(np.asarray(padded, np.float32)[None, None])
         cells: NDArray[np.float32] = answer[0, 0]
         return cells
+
+
+def _lively(plane: Plane) -> Rectangle | None:
+    """All but a border of one grey, which shows nothing; as far from it as the layers see.
+
+    Ultrasound is black around its fan, and a plane of colour outside of a colour box.
+    """
+    rows, columns = plane.shape
+    if all(edge.min() != edge.max() for edge in (plane[0], plane[-1], plane[:, 0], plane[:, -1])):
+        return (0, 0, columns, rows)
+    lines = np.flatnonzero(plane.max(1) != plane.min(1))
+    across = np.flatnonzero(plane.max(0) != plane.min(0))
+    if not (lines.size and across.size):
+        return None
+    top, left = (max(0, (int(each[0]) - _OVERLAP) // _CELL * _CELL) for each in (lines, across))
+    bottom, right = (int(each[-1]) + 1 + _OVERLAP for each in (lines, across))
+    return (left, top, min(columns, right), min(rows, bottom))
 
 
 def _window(stat: NDArray[Any], halo: int, rows: int, columns: int) -> Rectangle:
