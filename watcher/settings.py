@@ -73,7 +73,8 @@ class Settings(Options):
         known = self.customers.get(customer)
         if known is not None:
             return known
-        return Customer(**{name: getattr(self, name) for name in _SHARED})
+        # Asked several times a file; what is valid here need not be looked at again.
+        return Customer.model_construct(**{name: getattr(self, name) for name in _SHARED})
 
     def every_scrub(self) -> list[tuple[ScrubOptions, PixelOptions]]:
         """Each combination of scrub sections that some customer has."""

@@ -22,7 +22,8 @@ from watcher.digest import fingerprint
 from watcher.model import SpoolFile
 from watcher.options import RenderOptions
 from watcher.render import render
-from watcher.render.png import PngWriter
+from watcher.render.filters import ADAPTIVE, SINGLE
+from watcher.render.png import Method, PngWriter
 
 
 def written(path: Path, rows: NDArray[Any], bands: int = 0) -> tuple[bytes, SpoolFile]:
@@ -104,6 +105,38 @@ def test_an_error_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="rows"):
         half(tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_method_of_another_frame_changes_the_size_and_no_pixel(tmp_path: Path) -> None:
+    """Every choice of filters and window, on rows for which another one would be chosen."""
+    for rows in (noise((40, 30), "u1"), noise((40, 30, 3), "u1"), noise((40, 30), "u2")):
+        colour = rows.ndim == 3
+        for filters in (ADAPTIVE[colour], *((kind,) for kind in SINGLE[colour])):
+            for window in (9, 15):
+                path = tmp_path / "a.png"
+                with PngWriter(path, 40, rows[:1], method=Method(filters, window)) as writer:
+                    writer.write(rows)
+                    writer.close(path.name)
+                assert np.array_equal(decode(path.read_bytes()), rows)
+                path.unlink()
+
+
+def test_frames_of_one_instance_have_the_first_ones_method(tmp_path: Path) -> None:
+    """And are the same bytes whenever they are made."""
+    part, frames = read(
+        Path(str(get_testdata_file("examples_ybr_color.dcm", download=False))).read_bytes()
+    )
+    clean = scrubbed(part, frames)
+    first = render(clean, 0, RenderOptions(), tmp_path / "0.png")
+    made = [
+        render(clean, 1, RenderOptions(), tmp_path / name, first.method) for name in ("1.png", "2")
+    ]
+    assert [each.method for each in made] == [first.method] * 2
+    assert made[0].png.digest == made[1].png.digest
+    with Image.open(tmp_path / "1.png") as picture:
+        alone = render(clean, 1, RenderOptions(), tmp_path / "alone.png")
+        assert np.array_equal(np.asarray(picture), np.asarray(Image.open(tmp_path / "alone.png")))
+        assert alone.width == picture.width
 
 
 PICTURES = (

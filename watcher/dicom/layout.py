@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
 
 from watcher.dicom.quiet import LIBRARY_ERRORS, quiet
 from watcher.errors import RefusedError
@@ -110,7 +113,17 @@ def _read(dataset: Dataset, pixel_tag: int) -> Layout:
     )
 
 
+@functools.cache
+def _tag(keyword: str) -> BaseTag:
+    return Tag(keyword)
+
+
 def _value(dataset: Dataset, keyword: str) -> object:
+    element: Any = dataset.get_item(_tag(keyword))
+    if isinstance(element, RawDataElement) and element.VR == "US":
+        value = element.value
+        if isinstance(value, bytes) and len(value) == 2:  # a tenth of the library's time
+            return int.from_bytes(value, "little" if element.is_little_endian else "big")
     try:
         return dataset.get(keyword)
     except LIBRARY_ERRORS:

@@ -12,6 +12,7 @@ Field = Value | enum.Enum
 WITHHELD = "(withheld)"
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
+_STEP = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 _ID = re.compile(r"[0-9a-f][0-9a-f-]{3,63}", re.ASCII)
 _CUSTOMER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _PLACE = re.compile(r"[A-Za-z0-9_.,:()/+#-]+(?: [A-Za-z0-9_.,:()/+#-]+){0,11}", re.ASCII)
@@ -45,7 +46,5 @@ def checked(name: str, value: Field) -> Value:
 def checked_steps(steps_ms: Mapping[str, float]) -> dict[str, float]:
     """Milliseconds by step, with a tenth of a millisecond."""
     return {
-        name: round(float(value), 1)
-        for name, value in steps_ms.items()
-        if re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name)
+        name: round(float(value), 1) for name, value in steps_ms.items() if _STEP.fullmatch(name)
     }

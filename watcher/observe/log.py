@@ -28,6 +28,7 @@ _LEVELS: Mapping[Level, int] = {
     "error": logging.ERROR,
 }
 FILE_NAME = "watcher.jsonl"
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 
 class Log:
@@ -103,7 +104,7 @@ class Log:
             if self._lost:
                 whole["lost"] = self._lost
             self._file.failed = False
-            self._file.handle(_record(json.dumps(whole, separators=(",", ":"))))
+            self._file.handle(_record(_JSON.encode(whole)))
             self._lost = self._lost + 1 if self._file.failed else 0
             if self._console is not None and _LEVELS[level] >= self._least_shown:
                 self._console.handle(_record(readable(whole, coloured=self._coloured)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from watcher.dicom import charset, dictionary
 from watcher.dicom.names import (
@@ -62,6 +62,7 @@ class HeaderCleaner:
     plan: Plan
     private: PrivateRules
     names: Pseudonyms
+    _records: dict[tuple[bool, bool], Clean] = field(default_factory=dict, compare=False)
 
     @classmethod
     def load(cls, options: ScrubOptions, key: CustomerKey) -> HeaderCleaner:
@@ -114,10 +115,13 @@ class HeaderCleaner:
 
     def guard(self, clean: CleanHeader) -> Guard:
         """What searches outputs for this patient's values, but for those that are meant to stay."""
-        known = tuple(each for each in clean.identity.known if not self._may_stay(each))
+        identity = clean.identity
+        known = tuple(each for each in identity.known if not self._may_stay(each))
+        if len(known) < len(identity.known):  # else: what the header made of it is used again
+            identity = replace(identity, known=known)
         moved = self.options.dates == "modified"
         shift = self.names.shift_days(clean.subject.patient) if moved else 0
-        return Guard(replace(clean.identity, known=known), shift)
+        return Guard(identity, shift)
 
     def _may_stay(self, known: Known) -> bool:
         """Whether an option or a site's recipe lets this value through."""
@@ -162,10 +166,19 @@ class HeaderCleaner:
         ):
             if tag not in found or not found[tag].value:
                 found[tag] = coding.element(tag, vr, pseudonym)
-        found |= record(coding, self.options, self.recipe.name, self.names.key_id)
+        found |= self._record(coding)
         if coding.wide:
             found[_CHARACTER_SET] = coding.element(_CHARACTER_SET, "CS", "ISO_IR 192")
         return coding.dataset(found)
+
+    def _record(self, coding: Coding) -> Clean:
+        """What was done: the same of every file in this coding, and nothing of any patient."""
+        made = self._records.get((coding.implicit, coding.little))
+        if made is None:
+            made = record(coding, self.options, self.recipe.name, self.names.key_id)
+            if not coding.wide:  # text that needs another character set must say so in each file
+                self._records[coding.implicit, coding.little] = made
+        return made
 
 
 def _tree(dataset: Dataset) -> Item:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sqlite3
@@ -117,11 +118,16 @@ def row_of(record: sqlite3.Row) -> Row:
         not_before=record["not_before"],
         seen_at=record["seen_at"],
         changed_at=record["changed_at"],
-        prepared=None if prepared is None else _PREPARED.validate_json(prepared),
+        prepared=None if prepared is None else _prepared(prepared),
         batch=record["batch"],
         disposed=bool(record["disposed"]),
         review=None if review is None else _REVIEW.validate_json(review),
     )
+
+
+@functools.lru_cache(maxsize=32)  # a row is read six times on its way; frozen, so it can be shared
+def _prepared(text: str) -> Prepared:
+    return _PREPARED.validate_json(text)
 
 
 def event_of(record: sqlite3.Row) -> Event:

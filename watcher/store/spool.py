@@ -73,7 +73,7 @@ class Spool:
     def paused(self) -> frozenset[str]:
         """The customers whom a person has paused, also over restarts."""
         try:
-            return frozenset(os.listdir(self.state / "paused"))
+            return frozenset(os.listdir(f"{self.state}/paused"))
         except FileNotFoundError:
             return frozenset()
 
@@ -185,19 +185,17 @@ def clear(outbox: Path, id_: str) -> None:
     By name, for a listing takes the longer the more waits there. The last frame goes first, so
     that a crash in between leaves no gap behind which the rest is not found.
     """
-    frames = 0
-    while any(path.exists() for path in _frame_files(outbox, id_, frames + 1)):
+    stem, frames = f"{outbox}/{id_}", 0
+    while any(os.path.lexists(name) for name in _frame_files(stem, frames + 1)):
         frames += 1
-    for frame in range(frames, 0, -1):
-        for path in _frame_files(outbox, id_, frame):
-            path.unlink(missing_ok=True)
-    for suffix in ("png.txt", "png", "json", "dcm", "begun"):
-        (outbox / f"{id_}.{suffix}").unlink(missing_ok=True)
+    names = [name for frame in range(frames, 0, -1) for name in _frame_files(stem, frame)]
+    names += [f"{stem}.{suffix}" for suffix in ("png.txt", "png", "json", "dcm", "begun")]
+    for name in names:
+        Path(name).unlink(missing_ok=True)
 
 
-def _frame_files(outbox: Path, id_: str, frame: int) -> tuple[Path, Path]:
-    stem = f"{id_}.{frame:05d}"
-    return outbox / f"{stem}.png", outbox / f"{stem}.png.txt"
+def _frame_files(stem: str, frame: int) -> tuple[str, str]:
+    return f"{stem}.{frame:05d}.png", f"{stem}.{frame:05d}.png.txt"
 
 
 # A folder that was made and whose name is not durable yet must not be taken for one that is.
