@@ -22,12 +22,12 @@ from watcher.model import Outcome, Prepared, Reason, Refused, Signature, State
 from watcher.observe.log import Log
 from watcher.observe.metrics import Metrics
 from watcher.settings import Settings
+from watcher.store import taking
 from watcher.store.audit import Audit
 from watcher.store.ledger import Ledger
 from watcher.store.queries import FIRST, Place, undisposed
 from watcher.store.records import Move, Row
 from watcher.store.spool import Spool
-from watcher.store.taking import take_away
 from watcher.store.writer import Writer
 from watcher.workers import Workers
 
@@ -249,7 +249,7 @@ class Pipeline:
         root = self._settings().intake.root / row.customer
         folder, name = opening.open_folder_of(root, row.path, row.signature.device)
         try:
-            take_away(folder, name, signature, target)
+            taking.take_away(folder, name, signature, target)
         finally:
             os.close(folder)
 
