@@ -65,6 +65,7 @@ class Dispatch:
         self._look_again = 0.0
         self._under_way: dict[asyncio.Task[None], Load] = {}
         self._closing = False
+        self._failure: BaseException | None = None
 
     @property
     def breaker(self) -> Breaker:
@@ -93,9 +94,10 @@ class Dispatch:
         saved = await self._writer.run(lambda ledger: queries.breakers(ledger.connection))
         self._breaker = Breaker.load(saved.get(self._customer))
         try:
-            while True:
+            while self._failure is None:
                 await self._fill()
                 await self._bell.wait(self._pause())
+            raise self._failure
         finally:
             await cancel(set(self._under_way))
 
@@ -129,7 +131,7 @@ class Dispatch:
         self._news |= self._held
         self._bell.ring()
         if not task.cancelled():
-            task.result()
+            self._failure = self._failure or task.exception()
 
     def _may_be_due(self) -> bool:
         """Whether a look into the ledger can find more than the last one."""

@@ -124,7 +124,7 @@ class Gateway:
         settings.intake.root.mkdir(parents=True, exist_ok=True)
         disk = Disk(settings.state, settings.disk)
         disk.look()
-        workers = await stack.enter_async_context(Workers(settings.workers))
+        workers = await stack.enter_async_context(Workers(settings.workers, spare=True))
         self._workers = workers
         checked = asyncio.create_task(workers.verify(settings.every_scrub()))
         stack.callback(checked.cancel)

@@ -212,7 +212,7 @@ class WorkerOptions(Options):
     """`[workers]`: the processes that touch bytes from outside."""
 
     processes: int = Field(0, ge=0, le=512)
-    """Worker processes; 0 means one per core."""
+    """Worker processes; 0 means one per core. One more is kept for whoever has nothing in work."""
     timeout: float = Field(300.0, gt=0)
     """Seconds one file may take before its worker is killed and the file is quarantined."""
     memory: int = Field(4 << 30, ge=256 << 20)

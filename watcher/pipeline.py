@@ -18,16 +18,16 @@ from watcher.errors import DeferredError, ExcludedError, RefusedError
 from watcher.intake import opening
 from watcher.intake.arrival import Arrival
 from watcher.job import Job
-from watcher.model import Outcome, Prepared, Reason, Signature, State
+from watcher.model import Outcome, Prepared, Reason, Refused, Signature, State
 from watcher.observe.log import Log
 from watcher.observe.metrics import Metrics
 from watcher.settings import Settings
+from watcher.store import taking
 from watcher.store.audit import Audit
 from watcher.store.ledger import Ledger
 from watcher.store.queries import FIRST, Place, undisposed
 from watcher.store.records import Move, Row
 from watcher.store.spool import Spool
-from watcher.store.taking import take_away
 from watcher.store.writer import Writer
 from watcher.workers import Workers
 
@@ -62,7 +62,7 @@ class Pipeline:
         """Write down what arrived; returns how many of them were new or changed."""
         now = self._clock()
         sightings = [(a.customer, a.path, a.signature) for a in arrivals]
-        fresh = await self._writer.run(lambda ledger: ledger.admit(sightings, now))
+        fresh = await self._writer.run(lambda ledger: ledger.admit(sightings, now), bulk=True)
         for id_, customer in fresh:
             self._log.moved(id_, customer, State.QUEUED)
             self._metrics.moved(customer, State.QUEUED)
@@ -93,12 +93,19 @@ class Pipeline:
             generation=self._generation,
         )
 
-    async def prepare(self, row: Row) -> State:
-        """Have a worker prepare a claimed row, and write down what came of it."""
+    async def attempt(self, row: Row, *, spare: bool = False) -> Outcome:
+        """Have a worker prepare a claimed row; the spare one, when it must not wait."""
         if row.attempts > self._settings().workers.attempts:
             # It did not only kill workers: this process did not survive it either.
-            return await self.settle(row, Move(State.QUARANTINED, Reason.CRASHED))
-        outcome = await self._attempt(row)
+            return Refused(Reason.CRASHED)
+        try:
+            job = self.job(row)
+        except DeferredError as later:
+            return later.outcome
+        return await self._workers.prepare(job, spare=spare)
+
+    async def conclude(self, row: Row, outcome: Outcome) -> State:
+        """Write down what came of an attempt."""
         if isinstance(outcome, Prepared):
             return await self._stage(row, outcome)
         settings = self._settings()
@@ -107,13 +114,6 @@ class Pipeline:
         )
         keep = policy.suspicious(outcome) and move.state is State.QUEUED
         return await self.settle(row, move, keep_attempts=keep)
-
-    async def _attempt(self, row: Row) -> Outcome:
-        try:
-            job = self.job(row)
-        except DeferredError as later:
-            return later.outcome
-        return await self._workers.prepare(job)
 
     async def _stage(self, row: Row, prepared: Prepared) -> State:
         now = self._clock()
@@ -207,11 +207,13 @@ class Pipeline:
 
         Returns how many could not be disposed of now, and where to go on, or None at the end.
         """
-        rows = await self._writer.run(lambda ledger: undisposed(ledger.connection, limit, after))
+        rows = await self._writer.run(
+            lambda ledger: undisposed(ledger.connection, limit, after), bulk=True
+        )
         if not rows:
             return 0, None
         done = await asyncio.to_thread(self._dispose_all, rows)
-        await self._writer.run(lambda ledger: ledger.disposed(done))
+        await self._writer.run(lambda ledger: ledger.disposed(done), bulk=True)
         last = (rows[-1].seen_at, rows[-1].id) if len(rows) == limit else None
         return len(rows) - len(done), last
 
@@ -247,7 +249,7 @@ class Pipeline:
         root = self._settings().intake.root / row.customer
         folder, name = opening.open_folder_of(root, row.path, row.signature.device)
         try:
-            take_away(folder, name, signature, target)
+            taking.take_away(folder, name, signature, target)
         finally:
             os.close(folder)
 

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from watcher.bell import Bell, insist
+from watcher.bell import Bell, cancel, insist
 from watcher.intake.arrival import Arrival
+from watcher.lanes import Lanes
 from watcher.model import State
 from watcher.pipeline import Pipeline
 from watcher.store import queries
@@ -17,48 +18,15 @@ from watcher.store.ledger import Ledger
 from watcher.store.records import Row
 from watcher.store.writer import Writer
 
-_ADMIT_AT_ONCE = 512
+_ADMIT_AT_ONCE = 16  # a few milliseconds: so long may another's image have to wait for it
 _IDLE = 30.0
 
 
-class Turns(asyncio.Queue[Row]):
-    """A queue that serves the customer first who was served longest ago, in that one's order.
-
-    One's single image does not wait for what was fetched of another's backlog.
-    """
-
-    def _init(self, maxsize: int) -> None:
-        self._waiting: list[Row] = []
-        self._served: dict[str, int] = {}
-        self._count = 0
-
-    def qsize(self) -> int:
-        return len(self._waiting)
-
-    def empty(self) -> bool:
-        return not self._waiting
-
-    def customers(self) -> frozenset[str]:
-        """Who waits here."""
-        return frozenset(row.customer for row in self._waiting)
-
-    def _put(self, item: Row) -> None:
-        self._waiting.append(item)
-
-    def _get(self) -> Row:
-        row = min(self._waiting, key=lambda each: self._served.get(each.customer, 0))
-        self._waiting.remove(row)
-        self._count += 1
-        self._served[row.customer] = self._count
-        return row
-
-
 class Preparing:
-    """Owns the in-memory queue, a small prefetch of what the ledger says is due.
+    """Owns the lanes to the workers, and a small prefetch of what the ledger says is due.
 
     `on_customer` hears of a customer before its first file is written down, and may put that off
-    (DeferredError); `on_state` of every
-    file that left the queue.
+    (DeferredError); `on_state` of every file that was prepared.
     """
 
     def __init__(
@@ -77,9 +45,11 @@ class Preparing:
         self._paused = paused
         self._on_customer = on_customer
         self._on_state = on_state
-        self._workers = workers
-        self._rows = Turns()
+        self._lanes = Lanes(workers)
         self._most = workers * 2
+        self._free = Bell()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
         self._arrived = False
         self._bell = Bell()
         self._news = True
@@ -95,16 +65,15 @@ class Preparing:
         return [self._admit(arrivals), self._feed()]
 
     def working(self) -> list[Coroutine[Any, Any, None]]:
-        """The loops that finish work; one more than there are workers, so that none waits."""
-        return [self._prepare() for _ in range(self._workers + 1)]
+        """The loop that keeps the workers busy."""
+        return [self._serve()]
 
     async def finish(self) -> None:
         """Give back what nobody has started, and wait for what somebody has."""
-        while not self._rows.empty():
-            row = self._rows.get_nowait()
+        for row in self._lanes.empty():
             await insist(self._unclaim, row)
-            self._rows.task_done()
-        await self._rows.join()
+        while self._under_way:
+            await asyncio.wait(self._under_way)
 
     async def _unclaim(self, row: Row) -> None:
         await self._writer.run(lambda ledger: ledger.unclaim(row.id))
@@ -116,16 +85,19 @@ class Preparing:
                 batch.append(arrivals.get_nowait())
             for customer in {arrival.customer for arrival in batch}:
                 await insist(self._greet, customer)
+            began = time.monotonic()
             await insist(self._pipeline.admit, batch)
             self._arrived = True
             self.ring()
+            if len(batch) == _ADMIT_AT_ONCE:  # a great many: half of the time is the others'
+                await asyncio.sleep(time.monotonic() - began)
 
     async def _greet(self, customer: str) -> None:
         self._on_customer(customer)
 
     async def _feed(self) -> None:
         while True:
-            room = max(0, self._most - self._rows.qsize())
+            room = max(0, self._most - len(self._lanes))
             due = self._arrived or (room and (self._news or time.monotonic() >= self._again))
             if due and self._disk.open:
                 await self._claim(room)
@@ -138,14 +110,15 @@ class Preparing:
         self._news |= len(rows) >= room  # there may be more; a share each may be more than room
         self._again = time.monotonic() + wait
         for row in rows:
-            self._rows.put_nowait(row)
+            self._lanes.put(row)
+        self._free.ring()
 
     async def _due(self, room: int) -> tuple[list[Row], float]:
         """Claimed rows; and in how many seconds another one may fall due.
 
         Without room, one of each customer who has none here: nobody waits behind a backlog.
         """
-        now, paused, here = time.time(), self._paused(), self._rows.customers()
+        now, paused, here = time.time(), self._paused(), self._lanes.customers()
 
         def claim(ledger: Ledger) -> tuple[list[Row], float]:
             due = queries.due_customers(ledger.connection, State.QUEUED, now)
@@ -159,16 +132,34 @@ class Preparing:
         return await self._writer.run(claim)
 
     def _pause(self) -> float:
-        if not self._disk.open or self._rows.qsize() >= self._most:
+        if not self._disk.open or len(self._lanes) >= self._most:
             return _IDLE
         return min(_IDLE, max(0.005, self._again - time.monotonic()))
 
-    async def _prepare(self) -> None:
-        while True:
-            row = await self._rows.get()
-            self._bell.ring()
-            state = await insist(self._pipeline.prepare, row)
-            self._rows.task_done()
-            self._on_state(row.customer, state)
-            if state is State.QUEUED:
-                self.ring()  # it falls due again
+    async def _serve(self) -> None:
+        try:
+            while self._failure is None:
+                while (next_ := self._lanes.take()) is not None:
+                    task = asyncio.create_task(self._prepare(*next_))
+                    self._under_way.add(task)
+                    task.add_done_callback(self._ended)
+                    self._bell.ring()
+                await self._free.wait(None)
+            raise self._failure
+        finally:
+            await cancel(self._under_way)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            self._failure = self._failure or task.exception()
+        self._free.ring()
+
+    async def _prepare(self, row: Row, spare: bool) -> None:
+        outcome = await self._pipeline.attempt(row, spare=spare)
+        self._lanes.done(row, spare)
+        self._free.ring()  # its worker is free, whatever the ledger still has to do
+        state = await insist(self._pipeline.conclude, row, outcome)
+        self._on_state(row.customer, state)
+        if state is State.QUEUED:
+            self.ring()  # it falls due again

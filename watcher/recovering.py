@@ -15,14 +15,16 @@ from watcher.store.writer import Writer
 
 
 async def prove_ledger(state: Path, log: Log) -> bool:
-    """Check the ledger; one that is not sound is replaced by its last backup.
+    """Check the ledger; one that is not sound, or gone, is replaced by its last backup.
 
     Returns whether it has to be completed from the files. Raises ConfigError when the disk does
     not let us tell: then nothing is replaced.
     """
     path = state / "ledger.sqlite"
     waits = rescue.incomplete(state)
-    if await asyncio.to_thread(rescue.sound, path) and (path.exists() or not waits):
+    there = path.exists() and path.stat().st_size > 0
+    new = not there and not waits and not await asyncio.to_thread(rescue.remembers, state)
+    if new or (there and await asyncio.to_thread(rescue.sound, path)):
         return waits
     restored = await asyncio.to_thread(rescue.restore, state, time.time())
     log.event("ledger-unsound", level="error", restored=restored)

@@ -12,7 +12,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from types import TracebackType
 from typing import Any, Self
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from watcher import forking
 from watcher.job import Job, Look, Ruling, Seen
@@ -20,18 +20,19 @@ from watcher.model import Deferred, Excluded, Outcome, Reason, Refused
 from watcher.observe.capture import quiet_worker
 from watcher.options import PixelOptions, ScrubOptions, WorkerOptions
 
+_NICE = 5  # the loop that feeds them comes first, and so does an image that must not wait
 # All that a worker needs of the environment; above all, no upload secret.
 _ENVIRONMENT = frozenset({"PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "VIRTUAL_ENV"})
 
 
-def _start(memory: int) -> None:
+def _start(memory: int, nice: int) -> None:
     """Make a worker harmless: no secrets, no terminal, low priority, a bounded memory."""
     quiet_worker()
     for name in [name for name in os.environ if name not in _ENVIRONMENT]:
         del os.environ[name]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os.nice(5)
+    os.nice(nice)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (_address_space() + memory, most))
@@ -48,37 +49,45 @@ def _call(name: str, argument: Any) -> Any:
     return getattr(importlib.import_module(module), name)(argument)
 
 
-class Workers:
-    """A pool of worker processes, as an async context manager."""
+def _pool(options: WorkerOptions, size: int, nice: int) -> ProcessPool:
+    return ProcessPool(
+        max_workers=size,
+        max_tasks=2000,
+        initializer=_start,
+        initargs=(options.memory, nice),
+        context=forking.context(),
+    )
 
-    def __init__(self, options: WorkerOptions) -> None:
+
+class Workers:
+    """A pool of worker processes, as an async context manager.
+
+    With `spare` there is one process more, of a higher priority, for what must not wait.
+    """
+
+    def __init__(self, options: WorkerOptions, *, spare: bool = False) -> None:
         self.size = options.processes or os.cpu_count() or 1
         self._timeout = options.timeout
-        self._pool = ProcessPool(
-            max_workers=self.size,
-            max_tasks=2000,
-            initializer=_start,
-            initargs=(options.memory,),
-            context=forking.context(),
-        )
+        self._pool = _pool(options, self.size, _NICE)
+        self._spare = _pool(options, 1, 0) if spare else self._pool
 
-    async def prepare(self, job: Job) -> Outcome:
+    async def prepare(self, job: Job, *, spare: bool = False) -> Outcome:
         """Run one job. A worker that died or hung gives a Deferred with WORKER_LOST or TIMEOUT."""
-        outcome: Outcome = await self._run("prepare", job)
+        outcome: Outcome = await self._run("prepare", job, self._spare if spare else self._pool)
         return outcome
 
     async def look(self, look: Look) -> Seen | Refused | Excluded | Deferred:
         """What a person is to see of one file; as `prepare`."""
-        seen: Seen | Refused | Excluded | Deferred = await self._run("look", look)
+        seen: Seen | Refused | Excluded | Deferred = await self._run("look", look, self._spare)
         return seen
 
     async def rule(self, ruling: Ruling) -> str | Refused | Excluded | Deferred:
         """The site's recipe with one more device rule; as `prepare`."""
-        whole: str | Refused | Excluded | Deferred = await self._run("rule", ruling)
+        whole: str | Refused | Excluded | Deferred = await self._run("rule", ruling, self._spare)
         return whole
 
-    async def _run(self, name: str, argument: Any) -> Any:
-        future = self._pool.schedule(_call, args=(name, argument), timeout=self._timeout)
+    async def _run(self, name: str, argument: Any, pool: ProcessPool) -> Any:
+        future = pool.schedule(_call, args=(name, argument), timeout=self._timeout)
         try:
             return await asyncio.wrap_future(future)
         except FutureTimeoutError:
@@ -88,9 +97,15 @@ class Workers:
 
     async def verify(self, options: list[tuple[ScrubOptions, PixelOptions]]) -> list[str]:
         """Run `watcher.prepare.verify` in a worker. Raises ConfigError."""
-        future = self._pool.schedule(_call, args=("verify", options), timeout=self._timeout)
-        lines: list[str] = await asyncio.wrap_future(future)
+        lines: list[str] = await asyncio.wrap_future(self._verify(self._pool, options))
+        if self._spare is not self._pool:
+            self._verify(self._spare, options)  # so that it has loaded everything when it is needed
         return lines
+
+    def _verify(
+        self, pool: ProcessPool, options: list[tuple[ScrubOptions, PixelOptions]]
+    ) -> ProcessFuture[Any]:
+        return pool.schedule(_call, args=("verify", options), timeout=self._timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -101,5 +116,7 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._pool.stop()
-        await asyncio.to_thread(self._pool.join)
+        for pool in {self._pool, self._spare}:
+            pool.stop()
+        for pool in {self._pool, self._spare}:
+            await asyncio.to_thread(pool.join)

@@ -43,14 +43,14 @@ def batch(network: str, examples: list[Example]) -> tuple[torch.Tensor, ...]:
 
 def turned(example: Example, rng: np.random.Generator) -> Example:
     """Upside down, standing or inverted by chance: still the same text in the same places."""
-    planes = [example.plane, example.label, example.weight]
+    plane, label, weight = example.plane, example.label, example.weight
     if rng.random() < 0.5:
-        planes = [np.rot90(each, 2) for each in planes]
+        plane, label, weight = plane[::-1, ::-1], label[::-1, ::-1], weight[::-1, ::-1]
     if rng.random() < 0.2:
-        planes = [each.T for each in planes]
+        plane, label, weight = plane.T, label.T, weight.T
     if rng.random() < 0.3:
-        planes[0] = 255 - planes[0]
-    return Example(*map(np.ascontiguousarray, planes))
+        plane = 255 - plane
+    return Example(plane.copy(), label.copy(), weight.copy())
 
 
 def loss(logits: torch.Tensor, label: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

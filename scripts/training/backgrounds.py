@@ -123,7 +123,7 @@ def _head(whole: Grey, tile: int, black: float, rng: np.random.Generator) -> Gre
     mask = np.zeros((tile, tile), np.float32)
     axes = tuple(int(tile * rng.uniform(0.5 - black, 0.5)) for _ in range(2))
     cv2.ellipse(mask, (tile // 2, tile // 2), axes, 0, 0, 360, 1, -1)
-    return part * mask if rng.random() < 0.8 else part
+    return np.asarray(part * mask, np.float32) if rng.random() < 0.8 else part
 
 
 def doppler(side: int, rng: np.random.Generator) -> Grey:
@@ -137,7 +137,7 @@ def doppler(side: int, rng: np.random.Generator) -> Grey:
         grain = np.asarray(cv2.GaussianBlur(grain, (0, 0), float(rng.uniform(0.4, 1.5))))
     sign = float(rng.choice((-1, 1)))
     picture[place] = float(rng.uniform(0.2, 1)) + sign * (grain * anatomy(side, rng))[place]
-    return np.clip(picture, 0, 1)
+    return np.asarray(np.clip(picture, 0, 1), np.float32)
 
 
 def dashes(side: int, rng: np.random.Generator) -> Grey:

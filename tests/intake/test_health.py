@@ -19,7 +19,7 @@ from watchdog.observers.inotify_c import InotifyFD, inotify_rm_watch
 from tests.intake.running import Running, make, move, old, paths, running
 from watcher.intake import Trouble, guard, patrol, scanning
 from watcher.intake.scanning import Identity
-from watcher.intake.watching import Handler, HintBox
+from watcher.intake.watching import Handler, Hint, HintBox
 
 
 @pytest.fixture(autouse=True)
@@ -343,3 +343,15 @@ def test_an_event_handler_that_gets_a_strange_event_lives_on() -> None:
     handler.dispatch(FileSystemEvent("/drop"))
     handler.dispatch(FileSystemEvent(b"/drop/north/\xff"))
     assert [os.fsencode(hint.path) for hint in box.take(10)] == [b"north/\xff"]
+
+
+def test_one_customers_hints_do_not_stand_before_anothers() -> None:
+    """Nor does a box that one has filled refuse another's first ones; the order of each stays."""
+    box = HintBox(40)
+    told = [*(f"big/{n}" for n in range(50)), "urgent/1", "urgent/2"]
+    for path in told:
+        box.put(Hint(path, closed=True, folder=False))
+    assert box.take_losses() == (0, 10)
+    assert [hint.path for hint in box.take(4)] == ["big/0", "big/1", "urgent/1", "urgent/2"]
+    assert [hint.path for hint in box.take(99)] == [f"big/{n}" for n in range(2, 40)]
+    assert len(box) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import mmap
@@ -10,6 +11,7 @@ import random
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -162,6 +164,7 @@ class FaultyDisk:
         strict: only synced names and synced bytes. names: all names, but only synced bytes.
         torn: all names; of unsynced bytes each page of a file may have been written or not.
         """
+        self._wait_for_workers()
         durable = self._durable
         durable.read(self._kept / "synced")
         live = Durable(births=durable.births)
@@ -172,6 +175,13 @@ class FaultyDisk:
         self._build(made, top, names, lambda who: self._content(who, durable, live, mode, rng))
         shutil.rmtree(self.root)
         made.rename(self.root)
+
+    def _wait_for_workers(self) -> None:
+        """Until the last worker is gone, too: it may outlive its gateway by a moment."""
+        until = time.monotonic() + 20
+        while workers := children_of_fork_servers(self.environment["DISK_CONTROL"]):
+            assert time.monotonic() < until, f"{len(workers)} workers outlive their gateway"
+            time.sleep(0.01)
 
     def _content(
         self,
@@ -200,6 +210,25 @@ class FaultyDisk:
             else:
                 (target / name).write_bytes(content(inner))
                 (target / name).chmod(0o600)
+
+
+def children_of_fork_servers(page: str) -> list[int]:
+    """The processes that a fork server has made which touch the disk with this control page."""
+    parents = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            if os.fsencode(page) in (entry / "environ").read_bytes():
+                parents[int(entry.name)] = int(
+                    (entry / "stat").read_text().split(") ")[1].split()[1]
+                )
+    return [pid for pid, parent in parents.items() if parent in parents and _is_fork_server(parent)]
+
+
+def _is_fork_server(pid: int) -> bool:
+    try:
+        return b"multiprocessing.forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def torn(old: bytes, new: bytes, rng: random.Random) -> bytes:

@@ -22,11 +22,12 @@ from watcher.cli import watcher
 def main() -> None:
     """Arm the step and run until it is reached, or until drained."""
     point, when, count, settings = sys.argv[1:]
-    _arm(point, when, int(count))
+    arm(point, when, int(count))
     watcher(["run", "--settings", str(Path(settings)), "--drain"], standalone_mode=True)
 
 
-def _arm(point: str, when: str, count: int) -> None:
+def arm(point: str, when: str, count: int = 1) -> None:
+    """At its `count`-th call, this MODULE:FUNCTION or MODULE:CLASS.METHOD ends the process."""
     module_name, _, path = point.partition(":")
     *owners, name = path.split(".")
     owner: Any = importlib.import_module(module_name)

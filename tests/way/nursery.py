@@ -16,6 +16,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any, Self
 
+from tests.way import killer
 from tests.way.box import ENVIRONMENT
 from watcher import forking
 from watcher.__main__ import main as main_of_watcher
@@ -23,6 +24,8 @@ from watcher.cli import run as _run  # noqa: F401 - loaded before the first fork
 from watcher.cli import serving as _serving  # noqa: F401 - the same
 from watcher.store import spool
 
+KILL = "kill="
+"""How a first argument begins that names a step, a space, and "before" or "after"; see killer."""
 _DAY = float(os.environ.get("NURSERY_DAY", "0"))
 """How many seconds the archive's days have; 0: as many as ours."""
 
@@ -51,6 +54,9 @@ def _gateway(settings: str, said: str, more: list[str]) -> None:
     output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     for stream in (1, 2):
         os.dup2(output, stream)
+    if more and more[0].startswith(KILL):
+        step, when = more.pop(0).removeprefix(KILL).split(" ")
+        killer.arm(step, when)
     faulthandler.register(signal.SIGUSR1, all_threads=True)  # to ask one that hangs where it is
     try:
         sys.argv = ["watcher", "run", "--settings", settings, *more]

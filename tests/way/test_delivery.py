@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.way.box import Box
 from tests.way.images import ct, drop
+from tests.way.test_faults import until
 from watcher.receiver.app import Running, start
 from watcher.receiver.faults import Fault, Faults, Kind
 
@@ -80,3 +81,28 @@ def _count(box: Box, state: str) -> int:
         return box.states()[state]
     except sqlite3.OperationalError:
         return 0  # the ledger is just being made
+
+
+async def test_a_spool_file_that_is_lost_is_told_of_and_made_again(
+    box: Box, backend: Running, faults: Faults
+) -> None:
+    """Gone, or with other bytes of the same length; from the original, while the gateway runs."""
+    faults.faults = (Fault(Kind.STATUS, 503),)
+    process = await box.start("run", "--settings", str(box.settings))
+    try:
+        await until((box.state / "control.sock").exists)
+        for number in range(2):
+            drop(ct(number), box.drop / "north", f"{number}.dcm")
+        await until(lambda: box.states() == {"staged": 2})
+        gone, other = sorted((box.state / "outbox" / "north").glob("*.png.txt"))
+        other.write_bytes(bytes(other.stat().st_size))
+        gone.unlink()
+        faults.faults = ()
+        await until(lambda: box.states() == {"delivered": 2})
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    told = [line for line in box.log() if line.get("reason") == "spool-lost"]
+    assert {line["level"] for line in told if line["event"] == "not-delivered"} == {"warning"}
+    assert len({line["id"] for line in told if line["event"] == "moved"}) == 2
+    assert sorted(backend.receiver.shelf.images.values()) == [1, 1]

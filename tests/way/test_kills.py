@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
 from tests.way.box import Box
 from tests.way.images import ct, drop
-from watcher.receiver.app import Running
+from tests.way.nursery import KILL, Nursery
+from watcher.receiver.app import Running, start
 from watcher.receiver.faults import Fault, Faults, Kind
 
 STEPS = [
@@ -27,12 +29,28 @@ STEPS = [
 
 
 @pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.long), "after"])
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.split(":")[1])
-async def test_a_kill_at_this_step_loses_nothing_and_sends_nothing_twice(
-    box: Box, backend: Running, faults: Faults, step: str, when: str
+async def test_a_kill_at_any_step_loses_nothing_and_sends_nothing_twice(
+    tmp_path: Path, when: str
 ) -> None:
     """Four images, one of them twice, and one without a UID; killed once, then started again."""
-    faults.script.append(Fault(Kind.DELAY, 2.0))  # so that the next ones travel together
+    async with Nursery() as nursery:
+        for number, step in enumerate(STEPS):
+            (tmp_path / str(number)).mkdir()
+            faults = Faults()
+            backend = await start(tmp_path / str(number) / "backend", faults=faults)
+            try:
+                await killed_at(step, when, tmp_path / str(number), nursery, backend, faults)
+            finally:
+                await backend.stop()
+
+
+async def killed_at(
+    step: str, when: str, home: Path, nursery: Nursery, backend: Running, faults: Faults
+) -> None:
+    """On a box of its own."""
+    box, said = Box(home / "box", backend.url), home / "said"
+    box.home.mkdir()
+    faults.script.append(Fault(Kind.DELAY, 1.0))  # so that the next ones travel together
     for number in range(4):
         drop(ct(number), box.drop / "north" / "sub", f"{number}.dcm")
     drop(ct(3), box.drop / "north", "again.dcm")
@@ -40,12 +58,12 @@ async def test_a_kill_at_this_step_loses_nothing_and_sends_nothing_twice(
     del nameless.SOPInstanceUID
     broken = drop(nameless, box.drop / "north", "nameless.dcm")
 
-    died = await box.run("-m", "tests.way.killer", step, when, "1", str(box.settings))
-    assert died.code == -signal.SIGKILL, died.said
-    ended = await box.drain()
+    await nursery.start(box.settings, said, f"{KILL}{step} {when}", "--drain")
+    assert await nursery.ended() == -signal.SIGKILL, f"{step}: {said.read_text()}"
+    await nursery.start(box.settings, said, "--drain")
+    assert await nursery.ended() == 0, f"{step}: {said.read_text()}"
 
-    assert ended.code == 0, ended.said
-    assert box.states() == {"delivered": 4, "duplicate": 1, "quarantined": 1}
-    assert sorted(backend.receiver.shelf.images.values()) == [1, 1, 1, 1]
-    assert len(box.archived()) == 5
-    assert box.dropped() == [broken]
+    assert box.states() == {"delivered": 4, "duplicate": 1, "quarantined": 1}, step
+    assert sorted(backend.receiver.shelf.images.values()) == [1, 1, 1, 1], step
+    assert len(box.archived()) == 5, step
+    assert box.dropped() == [broken], step

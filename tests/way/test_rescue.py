@@ -9,11 +9,13 @@ from tests.way.images import ct, drop
 from watcher.receiver.app import Running
 
 
-@pytest.mark.parametrize("backup", ["kept", "gone"])
-async def test_a_damaged_ledger_costs_nothing_and_sends_nothing_twice(
-    box: Box, backend: Running, backup: str
+@pytest.mark.parametrize(
+    ("harm", "backup"), [("damaged", "kept"), ("damaged", "gone"), ("removed", "gone")]
+)
+async def test_a_lost_ledger_costs_nothing_and_sends_nothing_twice(
+    box: Box, backend: Running, harm: str, backup: str
 ) -> None:
-    """Two delivered, one refused; then the ledger is damaged and the same files come again."""
+    """Two delivered, one refused; then the ledger is lost and the same files come again."""
     nameless = ct(7)
     del nameless.SOPInstanceUID
     drop(nameless, box.drop / "north", "nameless.dcm")
@@ -22,6 +24,8 @@ async def test_a_damaged_ledger_costs_nothing_and_sends_nothing_twice(
     assert (await box.drain()).code == 0
     path = box.state / "ledger.sqlite"
     path.write_bytes(path.read_bytes()[:5000] + b"\xa5" * 30_000)
+    if harm == "removed":
+        path.unlink()
     if backup == "gone":
         (box.state / "backup" / "ledger.sqlite").unlink()
     for number in range(3):

@@ -15,7 +15,7 @@ from watcher.intake.watching import Hint, HintBox
 from watcher.model import Signature
 
 SETTLING_LIMIT = 65_536
-BATCH = 512
+BATCH = 128  # a few milliseconds, after which the loop sees to others
 
 
 class Desk:

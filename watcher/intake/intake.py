@@ -19,7 +19,7 @@ from watcher.intake.patrol import Patrol
 from watcher.intake.watching import HintBox
 from watcher.options import IntakeOptions
 
-QUEUE_SIZE = 256
+QUEUE_SIZE = 16  # what is in it stands before everybody, whosever it is
 LINE_LIMIT = 10_000
 HINT_LIMIT = 65_536
 THREADS = 32

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import threading
 import warnings
 from collections import deque
 from pathlib import Path
@@ -21,6 +22,7 @@ from watchdog.observers.api import BaseObserver, ObservedWatch
 from watchdog.observers.inotify import InotifyFullEmitter
 from watchdog.observers.inotify_c import InotifyConstants, InotifyFD, Mask
 
+_LEAST = 64  # of a customer there is room for so many, whatever others fill
 _LOGGER = "watchdog"
 _OVERFLOW_LOGGER = "watchdog.observers.inotify_c"
 # Without IN_MOVED_FROM: watchdog holds each one that has no partner for half a second and all
@@ -43,14 +45,17 @@ class Hint(NamedTuple):
 
 
 class HintBox:
-    """Hints on their way from watchdog's threads to the loop. Over the limit they are dropped and
-    counted: a scan has to find what they told of."""
+    """Hints on their way from watchdog's threads to the loop, customers in turn. Over the limit
+    they are dropped and counted: a scan has to find what they told of."""
 
     def __init__(self, limit: int) -> None:
         self.filled = asyncio.Event()
         self._limit = limit
+        self._least = min(_LEAST, limit // 4)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._hints: deque[Hint] = deque()
+        self._lines: dict[str, deque[Hint]] = {}
+        self._count = 0
+        self._lock = threading.Lock()
         self._signalled = False
         self._collapses = 0
         self._overflows = 0
@@ -61,10 +66,14 @@ class HintBox:
 
     def put(self, hint: Hint) -> None:
         """Called on watchdog's threads; never raises, or the thread would die silently."""
-        if len(self._hints) >= self._limit:
-            self._collapses += 1
-        else:
-            self._hints.append(hint)
+        name = hint.path.partition("/")[0]
+        with self._lock:
+            line = self._lines.get(name, ())
+            if self._count >= self._limit and len(line) >= self._least:
+                self._collapses += 1
+            else:
+                self._lines.setdefault(name, deque()).append(hint)
+                self._count += 1
         self._signal()
 
     def kernel_overflowed(self) -> None:
@@ -73,9 +82,19 @@ class HintBox:
         self._signal()
 
     def take(self, limit: int) -> list[Hint]:
-        """The oldest hints; called on the loop."""
+        """The oldest hints of each customer; called on the loop."""
         self._signalled = False
-        return [self._hints.popleft() for _ in range(min(limit, len(self._hints)))]
+        taken: list[Hint] = []
+        with self._lock:
+            for fewer, name in zip(range(len(self._lines), 0, -1), list(self._lines), strict=True):
+                # Whoever was served goes to the end; what one leaves of a share is the others'.
+                line = self._lines.pop(name)
+                share = min(len(line), -(-(limit - len(taken)) // fewer))
+                taken += [line.popleft() for _ in range(share)]
+                if line:
+                    self._lines[name] = line
+            self._count -= len(taken)
+        return taken
 
     def take_losses(self) -> tuple[int, int]:
         """(overflows of the kernel, hints we dropped) since the last call; called on the loop."""
@@ -85,7 +104,7 @@ class HintBox:
         return losses
 
     def __len__(self) -> int:
-        return len(self._hints)
+        return self._count
 
     def _signal(self) -> None:
         if self._signalled or self._loop is None:

@@ -65,6 +65,12 @@ def incomplete(state: Path) -> bool:
     return (state / _MARK).exists()
 
 
+def remembers(state: Path) -> bool:
+    """Whether the files tell of work that a ledger which is not there has known of."""
+    kept = (state / "backup" / "ledger.sqlite").exists()
+    return kept or any(next(_originals(state / at), None) for at in ("archive", "quarantine"))
+
+
 def completed(state: Path) -> None:
     """The ledger is complete again, durably."""
     (state / _MARK).unlink(missing_ok=True)

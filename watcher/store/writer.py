@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -23,9 +23,12 @@ from watcher.store.ledger import Ledger
 
 T = TypeVar("T")
 Work = Callable[[Ledger], Any]
+Item = tuple[Work, Future[Any]]
 
 _GROUP = 512
 _STRIKES = 20
+_PATIENCE = 8
+"""How many commits may go before bulk that waits."""
 
 
 class Writer:
@@ -37,51 +40,55 @@ class Writer:
         self._damaged = 0
         self._connection = connect(path)
         self._ledger = Ledger(self._connection)
-        self._waiting: queue.SimpleQueue[tuple[Work, Future[Any]] | None] = queue.SimpleQueue()
+        self._prompt: deque[Item] = deque()
+        self._bulk: deque[Item] = deque()
+        self._closing = False
+        self._passed_over = 0
+        self._news = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Callable[[Ledger], T]) -> T:
+    async def run(self, work: Callable[[Ledger], T], *, bulk: bool = False) -> T:
         """Do `work` and return its result once it is durable.
 
+        `bulk` is what many files cause at once and nobody waits for: it stands behind everything
+        else, in a transaction of its own, so that one's backlog does not hold up another's image.
         Raises what `work` raised, or DeferredError(DISK_FULL) when the commit found no room.
         """
-        return await asyncio.wrap_future(self.submit(work))
+        return await asyncio.wrap_future(self.submit(work, bulk=bulk))
 
-    def submit(self, work: Callable[[Ledger], T]) -> Future[T]:
+    def submit(self, work: Callable[[Ledger], T], *, bulk: bool = False) -> Future[T]:
         """As `run`, for callers without an event loop."""
         done: Future[T] = Future()
-        self._waiting.put((work, done))
+        with self._news:
+            (self._bulk if bulk else self._prompt).append((work, done))
+            self._news.notify()
         return done
 
     def close(self) -> None:
         """Finish what waits, fold the WAL into the ledger and close it."""
-        self._waiting.put(None)
+        with self._news:
+            self._closing = True
+            self._news.notify()
         self._thread.join()
         self._connection.close()
 
     def _run(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            group, last = self._gather(first)
+        while group := self._gather():
             self._commit(group)
-            if last:
-                return
 
-    def _gather(
-        self, first: tuple[Work, Future[Any]]
-    ) -> tuple[list[tuple[Work, Future[Any]]], bool]:
-        group = [first]
-        while len(group) < _GROUP:
-            try:
-                item = self._waiting.get_nowait()
-            except queue.Empty:
-                return group, False
-            if item is None:
-                return group, True
-            group.append(item)
-        return group, False
+    def _gather(self) -> list[Item]:
+        """What shares the next commit; nothing at the end."""
+        with self._news:
+            while not (self._prompt or self._bulk or self._closing):
+                self._news.wait()
+            if self._bulk and (not self._prompt or self._passed_over >= _PATIENCE):
+                self._passed_over = 0
+                return [self._bulk.popleft()]
+            self._passed_over += bool(self._bulk)
+            return [self._prompt.popleft() for _ in range(min(_GROUP, len(self._prompt)))]
 
-    def _commit(self, waiting: list[tuple[Work, Future[Any]]]) -> None:
+    def _commit(self, waiting: list[Item]) -> None:
         db = self._connection
         # Whoever was cancelled while it waited is left out; from here on nobody can be.
         group = [item for item in waiting if item[1].set_running_or_notify_cancel()]

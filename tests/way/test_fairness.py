@@ -1,0 +1,39 @@
+"""One customer's backlog and another's single image."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from tests.way.box import Box
+from tests.way.images import ct, drop
+from tests.way.test_faults import until
+from watcher.receiver.app import Running
+
+
+async def test_an_image_does_not_wait_for_the_end_of_anothers_long_job(
+    box: Box, backend: Running
+) -> None:
+    """With a single worker, at work for a minute on one file of a backlog."""
+    process = await box.start("-m", "tests.way.slow", str(box.settings), "60")
+    try:
+        await until((box.state / "control.sock").exists)
+        for number in range(5):
+            drop(ct(number), box.drop / "big", f"long-{number}.dcm")
+        await until(lambda: box.states() == {"queued": 5} and claimed(box) >= 2)
+        for number in range(2):
+            drop(ct(number), box.drop / "urgent", f"{number}.dcm")
+        await until(lambda: box.states() == {"queued": 5, "delivered": 2}, within=50)
+    finally:
+        for _ in range(2):  # the second one does not wait for the long job
+            process.send_signal(signal.SIGTERM)
+            await asyncio.sleep(0.5)
+        await process.communicate()
+    assert len(backend.receiver.shelf.images) == 2
+
+
+def claimed(box: Box) -> int:
+    """How many are in work, or next."""
+    with box.ledger() as db:
+        (count,) = db.execute("SELECT count(*) FROM instances WHERE claimed = 1").fetchone()
+    return int(count)
