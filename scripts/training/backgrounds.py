@@ -101,7 +101,7 @@ def speckle(side: int, rng: np.random.Generator) -> Grey:
     if rng.random() < 0.75:
         raw = np.asarray(cv2.GaussianBlur(raw, (0, 0), float(rng.uniform(0.6, 2.0))))
     if rng.random() < 0.3:
-        return np.clip(raw * anatomy(side, rng) * 0.4, 0, 1)
+        return np.asarray(np.clip(raw * anatomy(side, rng) * 0.4, 0, 1), np.float32)
     return scaled(np.log1p(raw))
 
 
