@@ -177,8 +177,10 @@ def test_top_beside_a_running_gateway(live: Live) -> None:
 def test_top_lives_in_a_terminal_until_ctrl_c(live: Live) -> None:
     """On a real pseudo-terminal: it draws again and again, and gives the screen back."""
     ours, theirs = pty.openpty()
+    top = [sys.executable, "-m", "watcher", "top", "--settings", str(live.box.settings)]
     with subprocess.Popen(
-        [sys.executable, "-m", "watcher", "top", "--settings", str(live.box.settings)],
+        # A shell starts what runs in its background with SIGINT ignored.
+        ["env", "--default-signal=INT", *top],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

@@ -84,10 +84,11 @@ def test_pages_put_together_are_everything_once(home: Path, ledger: Ledger) -> N
 
 def test_ls_filters_and_pages(home: Path, ledger: Ledger) -> None:
     """By customer, state, reason and age; the next page is named."""
-    old = admit(ledger, "north", 1, NOW - 7200)
-    new = admit(ledger, "north", 2, NOW - 60)
-    bad = admit(ledger, "south", 3, NOW - 7200)
-    ledger.move(bad, Move(State.QUARANTINED, Reason.BURNED_IN, "frame 1"), NOW - 7000)
+    now = time.time()  # the verb looks at its own clock
+    old = admit(ledger, "north", 1, now - 7200)
+    new = admit(ledger, "north", 2, now - 60)
+    bad = admit(ledger, "south", 3, now - 7200)
+    ledger.move(bad, Move(State.QUARANTINED, Reason.BURNED_IN, "frame 1"), now - 7000)
 
     def listed(*arguments: str) -> list[str]:
         done = verb(home / "settings.toml", "ls", "--json", *arguments)
