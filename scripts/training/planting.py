@@ -127,7 +127,7 @@ class Planter:
         if kind < 0.25:
             canvas = _stroked(text, height, _STROKES[int(rng.integers(len(_STROKES)))])
         elif kind < 0.45:
-            canvas = _bitmap(text, height)
+            canvas = _bitmap(text, height, dotted=rng.random() < 0.4)
         else:
             font: Any = ImageFont.load_default(max(6, int(height * 1.4)))
             if self._fonts and (rng.random() < 0.7 or not text.isascii()):
@@ -150,11 +150,15 @@ def _stroked(text: str, height: int, face: int) -> NDArray[Any]:
     return canvas
 
 
-def _bitmap(text: str, height: int) -> NDArray[Any]:
+def _bitmap(text: str, height: int, *, dotted: bool) -> NDArray[Any]:
     image = Image.new("L", (12 * len(text) + 8, 24))
     ImageDraw.Draw(image).text((4, 4), text, font=ImageFont.load_default_imagefont(), fill=255)
     zoom = max(1, round(height / 9))
-    return np.kron(np.asarray(image), np.ones((zoom, zoom), np.uint8))
+    ink = np.kron(np.asarray(image), np.ones((zoom, zoom), np.uint8))
+    if dotted and zoom > 1:  # the gaps between a printer's needles
+        ink[::zoom] = 0
+        ink[:, ::zoom] = 0
+    return ink
 
 
 def _outline(text: str, font: Any, stroke: int) -> NDArray[Any]:

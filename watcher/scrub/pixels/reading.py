@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from watcher.errors import RefusedError
 from watcher.model import Reason
+from watcher.scrub.pixels.letters import whole
 from watcher.scrub.pixels.marks import Markers, OwnWords
 from watcher.scrub.pixels.planes import Plane
 from watcher.scrub.pixels.reader import Reader, Words
@@ -72,19 +73,26 @@ class Text:
 class Picture:
     """One frame as the readers see it: `faint` planes are for a reading in full only.
 
-    With faint planes it is always read in full, and a `keen` one at the least doubt.
+    With faint planes it is always read in full, and a `keen` one at the least doubt. `frame` is
+    the size in pixels of the frame that a cut one is a part of.
     """
 
     planes: list[Plane]
     faint: list[Plane]
     keen: bool = False
+    frame: int = 0
+
+    @property
+    def size(self) -> int:
+        """Pixels of the whole frame."""
+        return self.frame or self.planes[0].size
 
     def cut(self, box: Rectangle) -> Picture:
         """The part of it that lies in `box`."""
         left, top, right, bottom = box
         window = np.s_[top:bottom, left:right]
         planes, faint = ([p[window] for p in some] for some in (self.planes, self.faint))
-        return Picture(planes, faint, self.keen)
+        return Picture(planes, faint, self.keen, self.size)
 
 
 @dataclass
@@ -131,7 +139,7 @@ class PictureReader:
         for _ in range(_ROUNDS):
             finds = [self._textness.find(plane, DOUBT, EDGE) for plane in planes]
             eager = bool(found) or picture.keen
-            fresh = list(self._look(planes, finds, words, eager=eager))
+            fresh = list(self._look(planes, finds, words, picture.size, eager=eager))
             due |= bool(fresh) or (picture.keen and self._doubtful(planes, finds))
             if not fresh and not full and due and budget.spend():
                 full = True
@@ -177,13 +185,19 @@ class PictureReader:
         return any(read.score >= HALF_READ and read.letters for read in reads)
 
     def _look(
-        self, planes: list[Plane], finds: list[list[Find]], words: OwnWords, *, eager: bool
+        self,
+        planes: list[Plane],
+        finds: list[list[Find]],
+        words: OwnWords,
+        size: int,
+        *,
+        eager: bool,
     ) -> Iterator[Text]:
         """The gate and the first reader: what the textness map shows, fine scales first."""
         fine, coarse = (LOOK, LOOK_COARSE) if eager else (GATE, GATE_COARSE)
         for plane, seen in zip(planes, finds, strict=True):
             likely = [f for f in seen if f.score >= (fine if f.scale == 1 else coarse)]
-            yield from self._judged(plane, likely, words, SURE)
+            yield from self._judged(plane, likely, words, SURE, _TOO_LARGE * size)
 
     def _read_in_full(
         self, planes: list[Plane], faint: list[Plane], words: OwnWords
@@ -193,12 +207,14 @@ class PictureReader:
             finds = list(self._detected(plane))
             if number >= len(planes):
                 finds += self._textness.find(plane, LOOK, EDGE)
-            yield from self._judged(plane, finds, words, np.inf)
+            yield from self._judged(plane, finds, words, np.inf, 0)
 
     def _judged(
-        self, plane: Plane, finds: list[Find], words: OwnWords, sure: float
+        self, plane: Plane, finds: list[Find], words: OwnWords, sure: float, most: float
     ) -> Iterator[Text]:
-        """What of the finds is text: what can be read, and beyond that what scores `sure`."""
+        """What of the finds is text: what can be read, and beyond that what scores `sure` and
+        has no more than `most` pixels.
+        """
         known = np.zeros(plane.shape, bool)
         unread: list[Find] = []
         for find in finds:
@@ -209,20 +225,17 @@ class PictureReader:
             }
             text = [box for box, opinion in opinions.items() if opinion is Opinion.TEXT]
             if text:
-                whole = _area(text) >= _MOST * _area(find.boxes)
+                complete = _area(text) >= _MOST * _area(find.boxes)
                 lines = [self._completed(plane, box) for box in text]
-                yield from _accept([*lines, *(find.boxes if whole else ())], find.score, known)
+                yield from _accept(
+                    plane, [*lines, *(find.boxes if complete else ())], find.score, known
+                )
             elif Opinion.UNREADABLE in opinions.values():
                 unread.append(find)
         for find in unread:
-            small = _area(find.boxes) < _TOO_LARGE * plane.size
-            if (
-                find.score >= sure
-                and find.scale == 1
-                and small
-                and _share(known, find.boxes) < _MOST
-            ):
-                yield from _accept(find.boxes, find.score, known)
+            small = find.scale == 1 and _area(find.boxes) < most
+            if find.score >= sure and small and _share(known, find.boxes) < _MOST:
+                yield from _accept(plane, find.boxes, find.score, known)
 
     def _opinion(self, plane: Plane, box: Rectangle, eye: float, words: OwnWords) -> Opinion:
         """What the recogniser says of one box that looked like text as much as `eye`."""
@@ -259,8 +272,10 @@ def _is_text(read: Words, eye: float) -> bool:
     return read.score >= READ_SURE and read.variety > 1
 
 
-def _accept(boxes: Iterable[Rectangle], score: float, known: NDArray[np.bool_]) -> Iterator[Text]:
-    for box in dict.fromkeys(boxes):
+def _accept(
+    plane: Plane, boxes: Iterable[Rectangle], score: float, known: NDArray[np.bool_]
+) -> Iterator[Text]:
+    for box in dict.fromkeys(whole(plane, box) for box in boxes):
         left, top, right, bottom = box
         known[top:bottom, left:right] = True
         yield Text(box, score)
