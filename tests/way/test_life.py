@@ -215,6 +215,11 @@ class Life(RuleBasedStateMachine):
     def crash(self) -> None:
         self.ledger.connection.close()
         self.ledger = Ledger(connect(self.spool.state / "ledger.sqlite"))
+        self.starts()
+
+    def starts(self) -> None:
+        """As `watcher.recovering` does it."""
+        clocks.distrust(self.ledger, self.now)
         self.ledger.release_claims()
         self.taken.clear()
 
@@ -237,8 +242,7 @@ class Life(RuleBasedStateMachine):
         rescue.restore(self.spool.state, self.now)
         self.ledger = Ledger(connect(path))
         rescue.complete(self.ledger, self.spool, self.home / "drop", self.now)
-        self.ledger.release_claims()
-        self.taken.clear()
+        self.starts()
         self.damaged = True
 
     # -- what must hold ------------------------------------------------------------------------
