@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 from pydicom.data import get_testdata_file
 
 from tests.scrub.pixels.conftest import ArrayFrames, blank, part_of
@@ -230,3 +231,17 @@ def test_values_that_are_no_numbers_do_not_hide_the_others() -> None:
     values = np.arange(100, dtype=np.float32).reshape(10, 10)
     values[0, 0], values[5, 5] = np.nan, np.inf
     assert windowed(values)[9, 9] > 200
+
+
+def test_text_that_nobody_can_read_on_one_late_frame_is_hidden() -> None:
+    """A dot matrix on the third frame: it fills most of what moved, and little of the frame."""
+    image = Image.new("L", (100, 12))
+    font = ImageFont.load_default_imagefont()
+    ImageDraw.Draw(image).text((0, 0), "ISBELDUN^OSBEL", font=font, fill=255)
+    dots = np.kron(np.asarray(image), np.ones((3, 3), np.uint8))
+    dots[::3] = dots[:, ::3] = 0
+    ink = np.zeros((384, 384), bool)
+    ink[4 : 4 + dots.shape[0], 4 : 4 + dots.shape[1]] = dots > 110
+    array = np.stack([ct()] * 6)
+    array[2][ink] = 1100
+    assert hidden(judged(ArrayFrames(array)), ink, 2) > 0.95

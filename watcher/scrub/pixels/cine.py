@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from watcher.scrub.pixels.marks import OwnWords
+from watcher.scrub.pixels.picture import Budget, Picture, Text, paint
 from watcher.scrub.pixels.planes import Plane
-from watcher.scrub.pixels.reading import Budget, Picture, PictureReader, Text, paint
+from watcher.scrub.pixels.reading import PictureReader
 from watcher.scrub.pixels.regions import Rectangle
 
 # A pixel that moved by less, in 8-bit steps, since it was looked at shows nothing new; what moved

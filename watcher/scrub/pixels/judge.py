@@ -20,8 +20,9 @@ from watcher.scrub.pixels.cine import CineReader
 from watcher.scrub.pixels.classes import why_suspect
 from watcher.scrub.pixels.devices import Device
 from watcher.scrub.pixels.marks import Markers, OwnWords
+from watcher.scrub.pixels.picture import Budget, Picture, Text, paint
 from watcher.scrub.pixels.planes import Planes
-from watcher.scrub.pixels.reading import Budget, Picture, PictureReader, Text, paint
+from watcher.scrub.pixels.reading import PictureReader
 from watcher.scrub.pixels.recipe import read_rules
 from watcher.scrub.pixels.regions import Rectangle, RuleBook, apply_rules, as_rectangles
 

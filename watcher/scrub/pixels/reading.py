@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 import functools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from watcher.errors import RefusedError
 from watcher.model import Reason
 from watcher.scrub.pixels.letters import whole
 from watcher.scrub.pixels.marks import Markers, OwnWords
+from watcher.scrub.pixels.picture import Budget, Picture, Text, paint
 from watcher.scrub.pixels.planes import Plane
 from watcher.scrub.pixels.reader import Reader, Words
 from watcher.scrub.pixels.regions import Rectangle
@@ -54,61 +54,6 @@ class Opinion(enum.Enum):
     TEXT = enum.auto()
     MARKER = enum.auto()
     UNREADABLE = enum.auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A place with text: its box, and the score of whoever was surest of it."""
-
-    box: Rectangle
-    score: float
-
-    def moved(self, right: int, down: int) -> Text:
-        """The same text, seen from a picture that starts further left and up."""
-        a, b, c, d = self.box
-        return replace(self, box=(a + right, b + down, c + right, d + down))
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One frame as the readers see it: `faint` planes are for a reading in full only.
-
-    With faint planes it is always read in full, and a `keen` one at the least doubt. `frame` is
-    the size in pixels of the frame that a cut one is a part of.
-    """
-
-    planes: list[Plane]
-    faint: list[Plane]
-    keen: bool = False
-    frame: int = 0
-
-    @property
-    def size(self) -> int:
-        """Pixels of the whole frame."""
-        return self.frame or self.planes[0].size
-
-    def cut(self, box: Rectangle) -> Picture:
-        """The part of it that lies in `box`."""
-        left, top, right, bottom = box
-        window = np.s_[top:bottom, left:right]
-        planes, faint = ([p[window] for p in some] for some in (self.planes, self.faint))
-        return Picture(planes, faint, self.keen, self.size)
-
-
-@dataclass
-class Budget:
-    """How many pictures of an Instance may still be read in full, and how many were."""
-
-    left: int
-    spent: int = 0
-
-    def spend(self) -> bool:
-        """Whether one more may be read."""
-        if self.left <= 0:
-            return False
-        self.left -= 1
-        self.spent += 1
-        return True
 
 
 @functools.cache
@@ -298,11 +243,3 @@ def _longer(box: Rectangle, end: int, shape: tuple[int, ...]) -> Rectangle:
     if bottom - top > right - left:
         return (left, max(0, top - step * (1 - end)), right, min(shape[0], bottom + step * end))
     return (max(0, left - step * (1 - end)), top, min(shape[1], right + step * end), bottom)
-
-
-def paint(planes: list[Plane], texts: Iterable[Text], fill: int) -> None:
-    """Fill the boxes of `texts` in place, as `masked` will fill the stored values."""
-    for text in texts:
-        left, top, right, bottom = text.box
-        for plane in planes:
-            plane[top:bottom, left:right] = np.uint8(fill)

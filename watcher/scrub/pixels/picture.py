@@ -1,0 +1,74 @@
+"""One frame as the readers see it, the text that was found in it, and how that is painted over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from watcher.scrub.pixels.planes import Plane
+from watcher.scrub.pixels.regions import Rectangle
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A place with text: its box, and the score of whoever was surest of it."""
+
+    box: Rectangle
+    score: float
+
+    def moved(self, right: int, down: int) -> Text:
+        """The same text, seen from a picture that starts further left and up."""
+        a, b, c, d = self.box
+        return replace(self, box=(a + right, b + down, c + right, d + down))
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One frame as the readers see it: `faint` planes are for a reading in full only.
+
+    With faint planes it is always read in full, and a `keen` one at the least doubt. `frame` is
+    the size in pixels of the frame that a cut one is a part of.
+    """
+
+    planes: list[Plane]
+    faint: list[Plane]
+    keen: bool = False
+    frame: int = 0
+
+    @property
+    def size(self) -> int:
+        """Pixels of the whole frame."""
+        return self.frame or self.planes[0].size
+
+    def cut(self, box: Rectangle) -> Picture:
+        """The part of it that lies in `box`."""
+        left, top, right, bottom = box
+        window = np.s_[top:bottom, left:right]
+        planes, faint = ([p[window] for p in some] for some in (self.planes, self.faint))
+        return Picture(planes, faint, self.keen, self.size)
+
+
+@dataclass
+class Budget:
+    """How many pictures of an Instance may still be read in full, and how many were."""
+
+    left: int
+    spent: int = 0
+
+    def spend(self) -> bool:
+        """Whether one more may be read."""
+        if self.left <= 0:
+            return False
+        self.left -= 1
+        self.spent += 1
+        return True
+
+
+def paint(planes: list[Plane], texts: Iterable[Text], fill: int) -> None:
+    """Fill the boxes of `texts` in place, as `masked` will fill the stored values."""
+    for text in texts:
+        left, top, right, bottom = text.box
+        for plane in planes:
+            plane[top:bottom, left:right] = np.uint8(fill)
