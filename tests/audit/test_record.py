@@ -79,9 +79,10 @@ async def test_who_decided_is_told_with_and_without_a_running_gateway(box: Box) 
 
 
 STEPS = [
-    ("watcher.pipeline:Pipeline.delivered", "before"),
+    # The ends of the commit; what lies around it is also a step of tests/way/test_kills.py.
+    pytest.param("watcher.pipeline:Pipeline.delivered", "before", marks=pytest.mark.long),
     ("watcher.store.audit:Audit.append", "after"),
-    ("watcher.pipeline:Pipeline.delivered", "after"),
+    pytest.param("watcher.pipeline:Pipeline.delivered", "after", marks=pytest.mark.long),
     ("watcher.auditing:note_head", "after"),
 ]
 
