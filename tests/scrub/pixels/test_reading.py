@@ -19,7 +19,8 @@ from watcher.errors import ConfigError, RefusedError
 from watcher.model import Reason
 from watcher.options import PixelOptions
 from watcher.scrub.pixels import PixelJudge, PixelVerdict, engine, reader, reading
-from watcher.scrub.pixels.planes import Planes, windowed
+from watcher.scrub.pixels.planes import Plane, Planes, windowed
+from watcher.scrub.pixels.reader import Reader
 
 NAME = "KOWALSKA, ANNA"
 ULTRASOUND = "1.2.840.10008.5.1.4.1.1.6.1"
@@ -245,3 +246,26 @@ def test_text_that_nobody_can_read_on_one_late_frame_is_hidden() -> None:
     array = np.stack([ct()] * 6)
     array[2][ink] = 1100
     assert hidden(judged(ArrayFrames(array)), ink, 2) > 0.95
+
+
+def test_a_large_picture_is_shown_twice_as_large_only_where_there_is_a_hint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And small letters in it are found there."""
+    plane = np.zeros((1200, 1200), np.uint8)
+    ink = drawn(plane.shape, "KOWALSKA 60718", (700, 900), 0.4)
+    plane[ink] = 200
+    shown: list[float] = []
+    tile = Reader._tile
+
+    def counted(self: Reader, part: Plane, scale: float) -> NDArray[np.float32]:
+        shown.append(part.size * scale**2)
+        return tile(self, part, scale)
+
+    monkeypatch.setattr(Reader, "_tile", counted)
+    finds = list(judge_with().reader._detected(plane))
+    seen = np.zeros(plane.shape, bool)
+    for left, top, right, bottom in (find.box for find in finds):
+        seen[top:bottom, left:right] = True
+    assert seen[ink].mean() > 0.95
+    assert sum(shown) < 2 * plane.size
