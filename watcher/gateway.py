@@ -262,7 +262,7 @@ class Gateway:
     # -- run ---------------------------------------------------------------------------------
 
     async def _work(self, drain: float | None, tell: Callable[[Progress], None]) -> None:
-        taking = _tasks(self._intake.run(), *self._preparing.taking(self._intake.arrivals))
+        taking = _tasks(self._intake.run(), *self._preparing.taking(self._intake))
         working = _tasks(
             *self._preparing.working(),
             *self._tending.loops(),

@@ -58,11 +58,14 @@ class Pipeline:
 
     # -- admit -------------------------------------------------------------------------------
 
-    async def admit(self, arrivals: Sequence[Arrival]) -> int:
-        """Write down what arrived; returns how many of them were new or changed."""
+    async def admit(self, arrivals: Sequence[Arrival], many: bool) -> int:
+        """Write down what arrived; returns how many of them were new or changed.
+
+        `many` are a part of a backlog, which waits for others' commits.
+        """
         now = self._clock()
         sightings = [(a.customer, a.path, a.signature) for a in arrivals]
-        fresh = await self._writer.run(lambda ledger: ledger.admit(sightings, now), bulk=True)
+        fresh = await self._writer.run(lambda ledger: ledger.admit(sightings, now), bulk=many)
         for id_, customer in fresh:
             self._log.moved(id_, customer, State.QUEUED)
             self._metrics.moved(customer, State.QUEUED)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from watcher.bell import Bell, cancel, insist
-from watcher.intake.arrival import Arrival
+from watcher.intake import Arrival, Intake
 from watcher.lanes import Lanes
 from watcher.model import State
 from watcher.pipeline import Pipeline
@@ -18,7 +18,7 @@ from watcher.store.ledger import Ledger
 from watcher.store.records import Row
 from watcher.store.writer import Writer
 
-_ADMIT_AT_ONCE = 16  # a few milliseconds: so long may another's image have to wait for it
+_ADMIT_AT_ONCE = 16  # a few milliseconds: so long may another's commit have to wait for it
 _IDLE = 30.0
 
 
@@ -50,7 +50,7 @@ class Preparing:
         self._free = Bell()
         self._under_way: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
-        self._arrived = False
+        self._one_each = False  # somebody may have no row in the lanes, and one that is due
         self._bell = Bell()
         self._news = True
         self._again = 0.0
@@ -60,9 +60,9 @@ class Preparing:
         self._news = True
         self._bell.ring()
 
-    def taking(self, arrivals: asyncio.Queue[Arrival]) -> list[Coroutine[Any, Any, None]]:
+    def taking(self, intake: Intake) -> list[Coroutine[Any, Any, None]]:
         """The loops that take on new work; cancelled first at a stop."""
-        return [self._admit(arrivals), self._feed()]
+        return [self._admit(intake), self._feed()]
 
     def working(self) -> list[Coroutine[Any, Any, None]]:
         """The loop that keeps the workers busy."""
@@ -78,19 +78,21 @@ class Preparing:
     async def _unclaim(self, row: Row) -> None:
         await self._writer.run(lambda ledger: ledger.unclaim(row.id))
 
-    async def _admit(self, arrivals: asyncio.Queue[Arrival]) -> None:
+    async def _admit(self, intake: Intake) -> None:
         while True:
-            batch = [await arrivals.get()]
-            while len(batch) < _ADMIT_AT_ONCE and not arrivals.empty():
-                batch.append(arrivals.get_nowait())
-            for customer in {arrival.customer for arrival in batch}:
-                await insist(self._greet, customer)
-            began = time.monotonic()
-            await insist(self._pipeline.admit, batch)
-            self._arrived = True
-            self.ring()
-            if len(batch) == _ADMIT_AT_ONCE:  # a great many: half of the time is the others'
-                await asyncio.sleep(time.monotonic() - began)
+            self._begin(self._write_down(intake, await intake.take(_ADMIT_AT_ONCE)))
+
+    async def _write_down(self, intake: Intake, share: list[Arrival]) -> None:
+        """One customer's arrivals; many at once leave half of the time to others."""
+        customer, many = share[0].customer, len(share) == _ADMIT_AT_ONCE
+        await insist(self._greet, customer)
+        began = time.monotonic()
+        await insist(self._pipeline.admit, share, many)
+        self._one_each = True
+        self.ring()
+        if many:
+            await asyncio.sleep(time.monotonic() - began)
+        intake.taken(customer)
 
     async def _greet(self, customer: str) -> None:
         self._on_customer(customer)
@@ -98,14 +100,14 @@ class Preparing:
     async def _feed(self) -> None:
         while True:
             room = max(0, self._most - len(self._lanes))
-            due = self._arrived or (room and (self._news or time.monotonic() >= self._again))
+            due = self._one_each or (room and (self._news or time.monotonic() >= self._again))
             if due and self._disk.open:
                 await self._claim(room)
             else:
                 await self._bell.wait(self._pause())
 
     async def _claim(self, room: int) -> None:
-        self._news = self._arrived = False
+        self._news = self._one_each = False
         rows, wait = await insist(self._due, room)
         self._news |= len(rows) >= room  # there may be more; a share each may be more than room
         self._again = time.monotonic() + wait
@@ -140,14 +142,18 @@ class Preparing:
         try:
             while self._failure is None:
                 while (next_ := self._lanes.take()) is not None:
-                    task = asyncio.create_task(self._prepare(*next_))
-                    self._under_way.add(task)
-                    task.add_done_callback(self._ended)
+                    self._one_each |= next_[1]  # whoever uses the spare lane may have more
+                    self._begin(self._prepare(*next_))
                     self._bell.ring()
                 await self._free.wait(None)
             raise self._failure
         finally:
             await cancel(self._under_way)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)

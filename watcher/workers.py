@@ -20,7 +20,7 @@ from watcher.model import Deferred, Excluded, Outcome, Reason, Refused
 from watcher.observe.capture import quiet_worker
 from watcher.options import PixelOptions, ScrubOptions, WorkerOptions
 
-_NICE = 5  # the loop that feeds them comes first, and so does an image that must not wait
+_NICE = 10  # the loop that feeds them comes first, and so does an image that must not wait
 # All that a worker needs of the environment; above all, no upload secret.
 _ENVIRONMENT = frozenset({"PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "VIRTUAL_ENV"})
 

@@ -41,7 +41,7 @@ async def latency(root: Path, count: int, drop: Callable[[int], None]) -> list[f
         for index in range(count):
             drop(index)
             started = time.perf_counter()
-            await intake.arrivals.get()
+            await one(intake)
             times.append((time.perf_counter() - started) * 1000)
             await asyncio.sleep(0.005)
     return times
@@ -51,6 +51,12 @@ def show_latency(name: str, times: list[float]) -> None:
     """One row."""
     cuts = statistics.quantiles(times, n=100)
     print(f"{name:32} {cuts[49]:8.1f} {cuts[98]:8.1f} {max(times):8.1f}   ({len(times)} files)")
+
+
+async def one(intake: Intake) -> None:
+    """Take the next arrival."""
+    (arrival,) = await intake.take(1)
+    intake.taken(arrival.customer)
 
 
 async def renames(root: Path, source: Path, count: int) -> None:
@@ -70,7 +76,7 @@ async def renames(root: Path, source: Path, count: int) -> None:
         moved = float((await mover.communicate())[0])
         await asyncio.sleep(1.0)
         names = {arrival.path for arrival in got}
-        twice = len(got) - len(names) + intake.arrivals.qsize()
+        twice = len(got) - len(names) + intake.counters.ready
         totals = intake.counters.totals
     print(f"renamed {count} files in {moved:.2f} s ({count / moved:.0f}/s)")
     print(
@@ -102,7 +108,9 @@ async def collect(intake: Intake, count: int) -> list[Arrival]:
     with suppress(TimeoutError):
         while len(got) < count:
             async with asyncio.timeout(60):
-                got.append(await intake.arrivals.get())
+                share = await intake.take(16)
+                got += share
+                intake.taken(share[0].customer)
     return got
 
 

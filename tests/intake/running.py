@@ -25,7 +25,13 @@ class Running:
     async def take(self, count: int, within: float = 10.0) -> list[Arrival]:
         """Exactly `count` arrivals; fails when they do not come in time."""
         async with asyncio.timeout(within):
-            return [await self.intake.arrivals.get() for _ in range(count)]
+            return [await self.one() for _ in range(count)]
+
+    async def one(self) -> Arrival:
+        """The next arrival, which is written down at once."""
+        (arrival,) = await self.intake.take(1)
+        self.intake.taken(arrival.customer)
+        return arrival
 
     async def take_all(self, still: float = 0.5) -> list[Arrival]:
         """Arrivals until none has come for `still` seconds."""
@@ -33,7 +39,7 @@ class Running:
         with contextlib.suppress(TimeoutError):
             while True:
                 async with asyncio.timeout(still):
-                    arrivals.append(await self.intake.arrivals.get())
+                    arrivals.append(await self.one())
         return arrivals
 
     async def until(self, true: Callable[[], object], within: float = 10.0) -> None:

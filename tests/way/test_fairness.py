@@ -11,7 +11,7 @@ from tests.way.test_faults import until
 from watcher.receiver.app import Running
 
 
-async def test_an_image_does_not_wait_for_the_end_of_anothers_long_job(
+async def test_a_few_images_do_not_wait_for_the_end_of_anothers_long_job(
     box: Box, backend: Running
 ) -> None:
     """With a single worker, at work for a minute on one file of a backlog."""
@@ -21,15 +21,17 @@ async def test_an_image_does_not_wait_for_the_end_of_anothers_long_job(
         for number in range(5):
             drop(ct(number), box.drop / "big", f"long-{number}.dcm")
         await until(lambda: box.states() == {"queued": 5} and claimed(box) >= 2)
-        for number in range(2):
-            drop(ct(number), box.drop / "urgent", f"{number}.dcm")
-        await until(lambda: box.states() == {"queued": 5, "delivered": 2}, within=50)
+        for number in range(3):
+            drop(ct(number), box.home / "study", f"{number}.dcm")
+        (box.drop / "urgent").mkdir()
+        (box.home / "study").rename(box.drop / "urgent" / "study")  # one scan sees them all
+        await until(lambda: box.states() == {"queued": 5, "delivered": 3}, within=50)
     finally:
         for _ in range(2):  # the second one does not wait for the long job
             process.send_signal(signal.SIGTERM)
             await asyncio.sleep(0.5)
         await process.communicate()
-    assert len(backend.receiver.shelf.images) == 2
+    assert len(backend.receiver.shelf.images) == 3
 
 
 def claimed(box: Box) -> int:

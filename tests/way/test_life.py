@@ -151,7 +151,9 @@ class Life(RuleBasedStateMachine):
         self.now += 1
         there = [path for path in self.drop.iterdir() if not path.name.startswith(".")]
         seen = [(path.name, opening.signature_of(path.lstat())) for path in there]
-        asyncio.run(self.pipeline.admit([Arrival(N, *each, self.now, "scan") for each in seen]))
+        asyncio.run(
+            self.pipeline.admit([Arrival(N, *each, self.now, "scan") for each in seen], False)
+        )
 
     @rule()
     def work_begins(self) -> None:

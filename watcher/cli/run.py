@@ -32,6 +32,9 @@ def run(context: click.Context, settings: Settings, drain: bool, patience: float
     # Only now: `watcher run --help` needs none of it.
     from watcher.cli.serving import serve  # noqa: PLC0415
 
+    # While watchdog's threads are busy with the events of a large drop, the loop and the ledger
+    # wait so long for the interpreter after each call that gave it up; the default is 5 ms.
+    sys.setswitchinterval(0.0005)
     left = asyncio.run(serve(settings, context.meta[SETTINGS_PATH], patience if drain else None))
     if drain and left:
         click.echo(f"{left} files are still pending; see: watcher status", err=True)

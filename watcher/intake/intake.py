@@ -19,16 +19,15 @@ from watcher.intake.patrol import Patrol
 from watcher.intake.watching import HintBox
 from watcher.options import IntakeOptions
 
-QUEUE_SIZE = 16  # what is in it stands before everybody, whosever it is
 LINE_LIMIT = 10_000
 HINT_LIMIT = 65_536
 THREADS = 32
 
 
 class Intake:
-    """Watches `options.root`, one folder per customer below it, and puts arrivals into a queue.
+    """Watches `options.root`, one folder per customer below it, and hands out files at rest.
 
-    Events make it fast, scans make it complete. A full queue stops nothing but the hand-over:
+    Events make it fast, scans make it complete. A full line stops nothing but the hand-over:
     what found no place is found again by a scan. `options_for` gives a customer's own options;
     `root` and `scan_every` are always those of `options`.
     """
@@ -40,7 +39,6 @@ class Intake:
         *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
-        queue_size: int = QUEUE_SIZE,
         line_limit: int = LINE_LIMIT,
         hint_limit: int = HINT_LIMIT,
     ) -> None:
@@ -55,21 +53,26 @@ class Intake:
         )
         self._box = HintBox(hint_limit)
         self._guard = Guard(self._ground, self._box)
-        self._outlet = Outlet(queue_size, line_limit, self._on_room)
+        self._outlet = Outlet(line_limit, self._on_room)
         self._desk = Desk(self._ground, self._box, self._outlet)
         self._patrol = Patrol(self._ground, self._guard, self._desk, self._outlet)
 
-    @property
-    def arrivals(self) -> asyncio.Queue[Arrival]:
-        """Files at rest, customers served in turn; bounded."""
-        return self._outlet.arrivals
+    async def take(self, most: int) -> list[Arrival]:
+        """At most so many files at rest of one customer, customers in turn.
+
+        That customer's next ones are handed out once `taken` has been told of them.
+        """
+        return await self._outlet.take(most)
+
+    def taken(self, customer: str) -> None:
+        """What was taken of this customer is written down."""
+        self._outlet.taken(customer)
 
     async def run(self) -> None:
         """Work until cancelled; threads and watches are given back then."""
         self._box.attach(asyncio.get_running_loop())
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._outlet.run(), name="intake-outlet")
                 tasks.create_task(self._desk.run(), name="intake-desk")
                 tasks.create_task(self._patrol.run(), name="intake-patrol")
         finally:
@@ -88,8 +91,8 @@ class Intake:
 
     @property
     def idle(self) -> bool:
-        """Whether every folder that can be scanned was, and nothing waits to be handed out."""
-        waiting = self._desk.settling + len(self._outlet) + self.arrivals.qsize() + len(self._box)
+        """Whether every folder that can be scanned was, and nothing waits to be written down."""
+        waiting = self._desk.settling + len(self._outlet) + len(self._box)
         return waiting == 0 and self._patrol.is_settled()
 
     @property
