@@ -18,13 +18,13 @@ from watcher.deliver.breaker import Breaker
 from watcher.deliver.courier import Courier, Result
 from watcher.deliver.outcomes import Answer, Verdict
 from watcher.loading import Load
-from watcher.model import State
+from watcher.model import Reason, State
 from watcher.observe.log import Log
 from watcher.options import DeliverOptions
 from watcher.pipeline import Pipeline
 from watcher.store import queries
 from watcher.store.ledger import Ledger
-from watcher.store.records import Row
+from watcher.store.records import Move, Row
 from watcher.store.writer import Writer
 
 _IDLE = 30.0
@@ -154,6 +154,9 @@ class Dispatch:
         wait = _IDLE if plan.again is None else min(_IDLE, plan.again - now)
         self._look_again = time.monotonic() + wait
         self._news |= bool(plan.loads)  # there may be more than were asked for
+        for row in plan.broken:
+            move = Move(State.QUARANTINED, Reason.OUTCOME_UNKNOWN)
+            await insist(self._pipeline.settle, row, move)
 
     async def _put_back(self) -> None:
         rows = [row for load in self._planned for row in load.rows]
@@ -185,8 +188,8 @@ class Dispatch:
 
     async def _note(self, rows: Sequence[Row], piece: Batch) -> None:
         """Remember a smaller request before it leaves."""
-        ids = [row.id for row in _members(rows, piece)]
-        await self._writer.run(lambda ledger: ledger.assign_batch(ids, piece.id))
+        members = _members(rows, piece)
+        await self._writer.run(lambda ledger: ledger.sent.assign(members, piece.id))
 
     async def _settle(self, result: Result, load: Load) -> None:
         rows = _members(load.rows, result.batch)

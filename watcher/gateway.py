@@ -266,7 +266,7 @@ class Gateway:
         working = _tasks(
             *self._preparing.working(),
             *self._tending.loops(),
-            keeping.keep_house(lambda: self.settings, self._log),
+            keeping.keep_house(lambda: self.settings, self._writer, self._log),
             self._dispatchers.run(),
         )
         ends = _tasks(self._stop.wait())

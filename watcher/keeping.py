@@ -14,6 +14,7 @@ from watcher.settings import Settings
 from watcher.store import queries, rescue, retention
 from watcher.store.retention import Bound, Item
 from watcher.store.spool import Spool
+from watcher.store.writer import Writer
 
 _EVERY = 3600.0
 
@@ -40,11 +41,11 @@ def purge(settings: Settings) -> int:
     return sum(retention.remove(items) for items in expired(settings, time.time()).values())
 
 
-async def keep_house(settings: Callable[[], Settings], log: Log) -> None:
+async def keep_house(settings: Callable[[], Settings], writer: Writer, log: Log) -> None:
     """Once an hour, the first time at once: back the ledger up, let go of what may go."""
     while True:
         try:
-            await _back_up(settings().state)
+            await _back_up(settings().state, writer)
             freed = await asyncio.to_thread(purge, settings())
             log.event("house-kept", freed=freed)
         except (DeferredError, OSError):
@@ -52,8 +53,11 @@ async def keep_house(settings: Callable[[], Settings], log: Log) -> None:
         await asyncio.sleep(_EVERY)
 
 
-async def _back_up(state: Path) -> None:
+async def _back_up(state: Path, writer: Writer) -> None:
     size = (state / "ledger.sqlite").stat().st_size
     if shutil.disk_usage(state).free < 4 * size:
         return
+    earlier = await asyncio.wrap_future(writer.turn())
     await asyncio.to_thread(rescue.keep_backup, state)
+    for path in earlier:
+        path.unlink(missing_ok=True)

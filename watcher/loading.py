@@ -46,12 +46,14 @@ class Load:
 class Plan:
     """What goes now; and when to look again.
 
-    `held` says that images wait to travel with others of a Series that is being sent.
+    `held` says that images wait to travel with others of a Series that is being sent; `broken` may
+    have been accepted in a request that cannot be made again, for some of its images are gone.
     """
 
     loads: tuple[Load, ...]
     again: float | None
     held: bool
+    broken: tuple[Row, ...]
 
 
 def plan(
@@ -72,13 +74,16 @@ def plan(
     fresh = [row for row in rows if row.batch is None]
     bounds = Bounds(options.batch_images, options.batch_bytes)
     loads: list[Load] = []
+    broken: list[Row] = []
     for batch in sorted({row.batch for row in rows if row.batch is not None}):
         members = _reunite(ledger, batch, [row for row in rows if row.batch == batch], now)
         again = restored(batch, [_parcel(row, folder) for row in members])
-        if again is None:
-            fresh += members
-        else:
+        if again is not None:
             loads.append(_load(again, members))
+        elif ledger.sent.awaited(batch, now):
+            _postpone(ledger, members, now)
+        else:
+            broken += members
     ready, later = grouped(
         [Waiting(_parcel(row, folder), row.changed_at) for row in fresh],
         bounds,
@@ -89,7 +94,7 @@ def plan(
     loads += [_load(batch, fresh) for batch in ready]
     after = queries.next_due_of(ledger.connection, State.STAGED, customer, now)
     next_look = min((at for at in (later, after) if at is not None), default=None)
-    return Plan(_claimed(ledger, loads), next_look, later is not None)
+    return Plan(_claimed(ledger, loads), next_look, later is not None, tuple(broken))
 
 
 def _claimed(ledger: Ledger, loads: Sequence[Load]) -> tuple[Load, ...]:
@@ -99,7 +104,7 @@ def _claimed(ledger: Ledger, loads: Sequence[Load]) -> tuple[Load, ...]:
     ids = [row.id for load in loads for row in load.rows]
     taken = {row.id: row for row in ledger.claim_ids(ids)} if ids else {}
     for load in loads:
-        ledger.assign_batch([row.id for row in load.rows], load.batch.id)
+        ledger.sent.assign(load.rows, load.batch.id)
     return tuple(replace(load, rows=tuple(taken[row.id] for row in load.rows)) for load in loads)
 
 
@@ -107,10 +112,14 @@ def _reunite(ledger: Ledger, batch: str, due: list[Row], now: float) -> list[Row
     """All members of a batch; or none, when one is being rebuilt and has to be awaited."""
     members = queries.batch_rows(ledger.connection, batch)
     if any(row.state is State.QUEUED for row in members):
-        for row in due:
-            ledger.postpone(row.id, now + _MEMBER_WAIT)
+        _postpone(ledger, due, now)
         return []
     return members
+
+
+def _postpone(ledger: Ledger, rows: Sequence[Row], now: float) -> None:
+    for row in rows:
+        ledger.postpone(row.id, now + _MEMBER_WAIT)
 
 
 def _load(batch: Batch, rows: Sequence[Row]) -> Load:

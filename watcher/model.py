@@ -25,6 +25,7 @@ PENDING = frozenset({State.QUEUED, State.STAGED})
 
 # A move to the same state is "later, itself": the attempt is over, the next one is not due yet.
 # STAGED to QUEUED: the spool was lost and is rebuilt from the original, which is still in place.
+# STAGED to EXCLUDED: it was to be quarantined, but its sender has taken the original away.
 # QUARANTINED to EXCLUDED: a person looked and rejected it.
 # EXCLUDED to QUEUED: a file that had vanished with its folder or mount is back.
 MOVES: Mapping[State, frozenset[State]] = {
@@ -32,7 +33,14 @@ MOVES: Mapping[State, frozenset[State]] = {
         {State.QUEUED, State.STAGED, State.DUPLICATE, State.EXCLUDED, State.QUARANTINED}
     ),
     State.STAGED: frozenset(
-        {State.STAGED, State.DELIVERED, State.QUARANTINED, State.QUEUED, State.DUPLICATE}
+        {
+            State.STAGED,
+            State.DELIVERED,
+            State.QUARANTINED,
+            State.EXCLUDED,
+            State.QUEUED,
+            State.DUPLICATE,
+        }
     ),
     State.QUARANTINED: frozenset({State.QUEUED, State.EXCLUDED}),
     State.DELIVERED: frozenset(),
@@ -79,6 +87,7 @@ class Reason(enum.StrEnum):
     OUT_OF_MEMORY = "out-of-memory"
     REJECTED = "rejected-by-backend"
     EXHAUSTED = "attempts-exhausted"
+    OUTCOME_UNKNOWN = "outcome-unknown"
     INTERNAL = "internal"
 
 

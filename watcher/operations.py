@@ -108,6 +108,8 @@ def _release(ledger: Ledger, spool: Spool, row: Row, original_there: bool, now: 
         raise NotPossibleError(f"it is {row.state}, only quarantined instances can be released")
     if not original_there and spool.quarantined(row.customer, row.id) is None:
         raise NotPossibleError("its original is neither in the drop folder nor in quarantine")
+    if row.reason == Reason.OUTCOME_UNKNOWN:
+        ledger.sent.released(row.id)
     ledger.relocate(row.id, "drop" if original_there else "quarantine")
     ledger.review(row.id, None)
     ledger.move(row.id, Move(State.QUEUED), now)

@@ -311,7 +311,7 @@ def test_a_rebuild_that_is_put_off_does_not_forget_the_request(ledger: Ledger) -
     """Sent together, it must go together again: only then is an unheard acceptance met."""
     taken = claimed(ledger, "f")
     ledger.stage(taken, prepared("sha-1"), 2.0)
-    ledger.assign_batch([taken.id], "batch")
+    ledger.sent.assign([row(ledger, taken.id)], "batch")
     ledger.move(taken.id, Move(State.QUEUED, Reason.SPOOL_LOST), 3.0)
     ledger.move(taken.id, Move(State.QUEUED, Reason.WORKER_LOST), 4.0)
     ledger.move(taken.id, Move(State.STAGED, prepared=prepared("sha-1")), 5.0)

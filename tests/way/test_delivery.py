@@ -53,6 +53,28 @@ async def test_a_backend_that_was_away_gets_everything_when_it_is_back(tmp_path:
     assert process.returncode == 0
 
 
+async def test_an_image_that_is_refused_after_its_sender_took_it_away_is_none_of_ours(
+    box: Box, backend: Running, faults: Faults
+) -> None:
+    """There is nothing left to put into quarantine; the gateway says so and goes on."""
+    faults.faults = (Fault(Kind.STATUS, 503),)
+    drop(ct(0), box.drop / "north", "0.dcm")
+    process = await box.start("run", "--settings", str(box.settings))
+    try:
+        await _until_state(box, "staged", 1)
+        (box.drop / "north" / "0.dcm").unlink()
+        faults.faults = (Fault(Kind.STATUS, 422),)
+        await _until_state(box, "excluded", 1)
+        assert box.reasons() == {"vanished": 1}
+        faults.faults = ()
+        drop(ct(1), box.drop / "north", "1.dcm")
+        await _until_state(box, "delivered", 1)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    assert process.returncode == 0
+
+
 async def test_a_refused_credential_pauses_the_destination_and_says_so(
     box: Box, backend: Running, faults: Faults
 ) -> None:

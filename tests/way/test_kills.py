@@ -19,7 +19,7 @@ STEPS = [
     "watcher.store.ledger:Ledger.claim_fairly",
     "watcher.workers:Workers.prepare",
     "watcher.store.ledger:Ledger.stage",
-    "watcher.store.ledger:Ledger.assign_batch",
+    "watcher.store.sent:Sent.assign",
     "watcher.deliver.client:Destination.send",
     "watcher.pipeline:Pipeline.delivered",
     "watcher.store.taking:take_away",

@@ -41,6 +41,7 @@ from watcher.settings import Settings
 from watcher.store import clocks, queries, rescue, taking
 from watcher.store.audit import Audit, AuditKey
 from watcher.store.database import connect
+from watcher.store.journal import Journal
 from watcher.store.ledger import Ledger
 from watcher.store.records import Move, Row
 from watcher.store.spool import Spool, sync_folder
@@ -67,14 +68,18 @@ class Life(RuleBasedStateMachine):
         self.spool.prepare()
         self.log = Log(self.home / "log", LogOptions(console=False))
         self.audit = Audit(AuditKey("k", b"k"))
-        self.ledger = Ledger(connect(self.spool.state / "ledger.sqlite"))
+        self.open_ledger()
         self.now = 1_800_000_000.0
         self.pipeline = self.piped()
         self.taken: list[tuple[Row, Outcome]] = []
         self.keys: set[str] = set()
         self.accepted: Counter[bytes] = Counter()
         self.owed: set[bytes] = set()
-        self.damaged = False
+        self.answered_for: set[bytes] = set()
+
+    def open_ledger(self) -> None:
+        self.journal = Journal(self.spool.state)
+        self.ledger = Ledger(connect(self.spool.state / "ledger.sqlite"), self.journal)
 
     def piped(self) -> Pipeline:
         return Pipeline(
@@ -94,6 +99,7 @@ class Life(RuleBasedStateMachine):
         try:
             return work(self.ledger)
         finally:
+            self.journal.seal()
             self.ledger.connection.execute("COMMIT")
 
     def teardown(self) -> None:
@@ -103,7 +109,7 @@ class Life(RuleBasedStateMachine):
             self.comes_to_its_end()
         finally:
             self.log.close()
-            self.ledger.connection.close()
+            self.close_ledger()
             shutil.rmtree(self.home)
 
     def comes_to_its_end(self) -> None:
@@ -179,6 +185,23 @@ class Life(RuleBasedStateMachine):
         )
         for load in plan.loads:
             self.send_one(load, heard, accepted, lost)
+        for row in plan.broken:
+            move = Move(State.QUARANTINED, Reason.OUTCOME_UNKNOWN)
+            asyncio.run(self.pipeline.settle(row, move))
+
+    @rule()
+    def backend_refuses(self) -> None:
+        """The images of one request, for good."""
+        folder = self.spool.outbox_of(N)
+        plan = asyncio.run(
+            self.run(lambda it: loading.plan(it, N, 2, folder, OPTIONS, frozenset(), self.now))
+        )
+        for load in plan.loads:
+            if load.batch.id not in self.keys:  # or it is told that it has them
+                for row in load.rows:
+                    asyncio.run(self.pipeline.settle(row, Move(State.QUARANTINED, Reason.REJECTED)))
+            else:
+                self.send_one(load, heard=True, accepted=True, lost=False)
 
     def send_one(self, load: Load, heard: bool, accepted: bool, lost: bool) -> None:
         if accepted and not lost and load.batch.id not in self.keys:
@@ -210,14 +233,20 @@ class Life(RuleBasedStateMachine):
             person = Person("uid 1", self.audit)
             with contextlib.suppress(NotPossibleError):
                 operations.act(self.ledger, self.spool, person, verb, row.id, there, self.now)
+                if verb != "reject" and row.reason == Reason.OUTCOME_UNKNOWN:
+                    self.answered_for.add(content_of(row))
 
     # -- what goes wrong -----------------------------------------------------------------------
 
     @rule()
     def crash(self) -> None:
-        self.ledger.connection.close()
-        self.ledger = Ledger(connect(self.spool.state / "ledger.sqlite"))
+        self.close_ledger()
+        self.open_ledger()
         self.starts()
+
+    def close_ledger(self) -> None:
+        self.journal.close()
+        self.ledger.connection.close()
 
     def starts(self) -> None:
         """As `watcher.recovering` does it."""
@@ -232,20 +261,22 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def back_up(self) -> None:
+        earlier = self.journal.turn()
         rescue.keep_backup(self.spool.state)
+        for path in earlier:
+            path.unlink()
 
     @rule()
     def damage(self) -> None:
-        """The ledger is lost; the backup, the archive, quarantine and drop folder are not."""
-        self.ledger.connection.close()
+        """The ledger is lost; backup, journal, archive, quarantine and drop folder are not."""
+        self.close_ledger()
         path = self.spool.state / "ledger.sqlite"
         path.write_bytes(b"no ledger" * 1000)
         assert not rescue.sound(path)
         rescue.restore(self.spool.state, self.now)
-        self.ledger = Ledger(connect(path))
+        self.open_ledger()
         rescue.complete(self.ledger, self.spool, self.home / "drop", self.now)
         self.starts()
-        self.damaged = True
 
     # -- what must hold ------------------------------------------------------------------------
 
@@ -256,8 +287,9 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_accepted_twice(self) -> None:
-        """Not after a damage: what was sent since the backup and not archived is unknown then."""
-        assert self.damaged or set(self.accepted.values()) <= {1}
+        """Unless a person has said that it may go again, whatever became of it."""
+        twice = {content for content, times in self.accepted.items() if times > 1}
+        assert twice <= self.answered_for
 
     @invariant()
     def nothing_is_touched_before_its_acceptance(self) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+from dataclasses import replace
+
 import pytest
 
 from tests.way.box import Box
 from tests.way.images import ct, drop
+from tests.way.nursery import KILL, Nursery
 from watcher.receiver.app import Running
 
 
@@ -37,3 +41,31 @@ async def test_a_lost_ledger_costs_nothing_and_sends_nothing_twice(
     assert [line["restored"] for line in box.log() if line["event"] == "ledger-unsound"] == [
         backup == "kept"
     ]
+
+
+async def test_what_was_sent_since_the_copy_is_not_sent_anew(box: Box, backend: Running) -> None:
+    """It stays in the drop folder, so nothing but the journal knows of it: one request was heard
+    of, one was not, for the gateway was killed before it wrote down the answer."""
+    box = replace(box, more='[archive]\nafter_delivery = "keep"\n')
+    drop(ct(0), box.drop / "north", "0.dcm")
+    assert (await box.drain()).code == 0
+    copy = (box.state / "ledger.sqlite").read_bytes()
+    for number in range(1, 4):
+        drop(ct(number), box.drop / "north", f"{number}.dcm")
+    assert (await box.drain()).code == 0
+    async with Nursery() as nursery:
+        for number in range(4, 7):
+            drop(ct(number), box.drop / "north", f"{number}.dcm")
+        kill = f"{KILL}watcher.pipeline:Pipeline.delivered before"
+        await nursery.start(box.settings, box.home / "said", kill, "--drain")
+        assert await nursery.ended() == -signal.SIGKILL
+    heard = len(backend.receiver.shelf.images)
+    assert heard > 4
+    (box.state / "ledger.sqlite").write_bytes(b"\xa5" * 30_000)
+    (box.state / "backup" / "ledger.sqlite").write_bytes(copy)
+    ended = await box.drain()
+    assert ended.code == 0, ended.said
+    assert [line["restored"] for line in box.log() if line["event"] == "ledger-unsound"] == [True]
+    assert sorted(backend.receiver.shelf.images.values()) == [1] * 7
+    assert len(box.dropped()) == 7
+    assert box.states()["queued"] + box.states()["staged"] + box.states()["quarantined"] == 0

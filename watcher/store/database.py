@@ -11,7 +11,7 @@ from pathlib import Path
 from watcher.errors import ConfigError
 from watcher.model import MOVES
 
-VERSION = 2
+VERSION = 3
 BEYOND_USE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _OLDEST = 1  # an older program goes on with a newer ledger: every upgrade so far only adds
 

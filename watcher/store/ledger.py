@@ -13,7 +13,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from watcher.model import Prepared, Reason, Review, Signature, State
+from watcher.store.journal import Journal
 from watcher.store.records import Move, Row, dump_prepared, dump_review, row_of, signature_columns
+from watcher.store.sent import Sent
 
 Sighting = tuple[str, str, Signature]
 """(customer, path relative to the customer's folder, signature)"""
@@ -29,8 +31,9 @@ class IllegalMoveError(RuntimeError):
 class Ledger:
     """What may be asked of the ledger and written to it, inside somebody's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, journal: Journal | None = None) -> None:
         self._db = connection
+        self.sent = Sent(connection, journal)
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -158,6 +161,7 @@ class Ledger:
             move = self._replacing(row, prepared, now)
         if move.state is State.STAGED:
             self.move(row.id, move, now)
+            self.sent.bind(row.id)
         return move
 
     def _judge(self, row: Row, prepared: Prepared) -> Move:
@@ -218,6 +222,8 @@ class Ledger:
             raise IllegalMoveError(f"to {move.state}") from None
         if changed != 1:
             raise IllegalMoveError(f"no such instance, to {move.state}")
+        if move.state is State.DELIVERED:
+            self.sent.answered(id_)
         self._event(id_, move.state, now, move)
 
     def lost_worker(self, id_: str, move: Move, now: float) -> None:
@@ -227,12 +233,6 @@ class Ledger:
         ).fetchone()[0]
         self.move(id_, move, now)
         self._db.execute("UPDATE instances SET attempts = ? WHERE id = ?", (attempts, id_))
-
-    def assign_batch(self, ids: Sequence[str], batch: str | None) -> None:
-        """Remember the request these instances are about to be sent in, before it is sent."""
-        self._db.executemany(
-            "UPDATE instances SET batch = ? WHERE id = ?", [(batch, id_) for id_ in ids]
-        )
 
     def relocate(self, id_: str, origin: str) -> None:
         """Say where the original of one instance lies now: 'drop' or 'quarantine'."""

@@ -8,19 +8,24 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from watcher.errors import ConfigError, DeferredError
 from watcher.model import Reason, Signature, State
+from watcher.store import journal
 from watcher.store.database import BEYOND_USE, backup
+from watcher.store.journal import Entry
 from watcher.store.ledger import IllegalMoveError, Ledger
 from watcher.store.queries import reader
 from watcher.store.records import Move, Row, signature_columns
 from watcher.store.spool import Spool, make_folder, sync_folder, write_durably
 
 _MARK = "ledger.incomplete"
+_NOWHERE = Signature(0, 0, 0, 0)
+_PATIENCE = 3600.0
+"""So long the members of a request may take to come back from the drop folder."""
 
 
 def sound(path: Path) -> bool:
@@ -67,8 +72,9 @@ def incomplete(state: Path) -> bool:
 
 def remembers(state: Path) -> bool:
     """Whether the files tell of work that a ledger which is not there has known of."""
-    kept = (state / "backup" / "ledger.sqlite").exists()
-    return kept or any(next(_originals(state / at), None) for at in ("archive", "quarantine"))
+    if (state / "backup" / "ledger.sqlite").exists() or journal.read(state):
+        return True
+    return any(next(_originals(state / at), None) for at in ("archive", "quarantine"))
 
 
 def completed(state: Path) -> None:
@@ -108,12 +114,13 @@ class Found:
 
 
 def complete(ledger: Ledger, spool: Spool, root: Path, now: float) -> Found:
-    """Enter what lies in archive and quarantine; the drop folder is told of by its scan.
+    """Enter what archive, journal and quarantine know; the drop folder is told of by its scan.
 
     Only what was acknowledged is archived: it is DELIVERED here, by its content, so that the same
     bytes are never sent again.
     """
     delivered = sum(_archived(ledger, *each, now) for each in _originals(spool.archive))
+    delivered += _recall(ledger, journal.read(spool.state), now)
     held = sum(_quarantined(ledger, *each, root, now) for each in _originals(spool.quarantine))
     return Found(delivered, held)
 
@@ -130,17 +137,45 @@ def _archived(ledger: Ledger, customer: str, path: Path, now: float) -> bool:
     with path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").hexdigest()
     if row is None:
-        _insert(ledger, path, customer, f"archive/{path.stem}", State.DELIVERED, now)
+        where = f"archive/{path.stem}"
+        _insert(ledger, path.stem, _signature(path), customer, where, State.DELIVERED, now)
     else:
         _settle(ledger, row, now)
+    _name_content(ledger, path.stem, content, disposed=True)
+    return True
+
+
+def _recall(ledger: Ledger, entries: Mapping[str, Entry], now: float) -> int:
+    """What was acknowledged, with all of its request, is DELIVERED; the rest goes as it went.
+
+    Returns how many the ledger did not know as delivered.
+    """
+    rows = {id_: ledger.get(id_) for id_ in entries}
+    known = {id_ for id_, row in rows.items() if row and row.state is State.DELIVERED}
+    answered = {each.batch for id_, each in entries.items() if each.acknowledged or id_ in known}
+    open_ = [each for each in entries.values() if each.batch not in answered]
+    ledger.sent.recall(open_, now + _PATIENCE)
+    news = [id_ for id_, each in entries.items() if each.batch in answered and id_ not in known]
+    for id_ in news:
+        entry, row = entries[id_], rows[id_]
+        if row is None:
+            where = f"journal/{id_}"
+            _insert(ledger, id_, _NOWHERE, entry.customer, where, State.DELIVERED, now)
+        else:
+            _settle(ledger, row, now)
+        _name_content(ledger, id_, entry.sha256, disposed=row is None)
+    return len(news)
+
+
+def _name_content(ledger: Ledger, id_: str, sha256: str, *, disposed: bool) -> None:
     try:
         with _savepoint(ledger):
             ledger.connection.execute(
-                "UPDATE instances SET sha256 = ?, disposed = 1 WHERE id = ?", (content, path.stem)
+                "UPDATE instances SET sha256 = ?, disposed = ? WHERE id = ?",
+                (sha256, disposed, id_),
             )
     except sqlite3.IntegrityError:
         pass  # a twin: its content is known as delivered already
-    return True
 
 
 def _settle(ledger: Ledger, row: Row, now: float) -> None:
@@ -162,29 +197,32 @@ def _quarantined(ledger: Ledger, customer: str, path: Path, root: Path, now: flo
     except (OSError, ValueError, KeyError):
         reason, where = Reason.INTERNAL, f"quarantine/{path.stem}"
     dropped = root / customer / where
-    source = dropped if dropped.is_file() else path
-    _insert(ledger, source, customer, where, State.QUARANTINED, now, path.stem, reason)
+    signature = _signature(dropped if dropped.is_file() else path)
+    _insert(ledger, path.stem, signature, customer, where, State.QUARANTINED, now, reason)
     return True
+
+
+def _signature(path: Path) -> Signature:
+    found = path.stat()
+    return Signature(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def _insert(
     ledger: Ledger,
-    source: Path,
+    id_: str,
+    signature: Signature,
     customer: str,
     where: str,
     state: State,
     now: float,
-    id_: str = "",
     reason: Reason | None = None,
 ) -> None:
-    found = source.stat()
-    signature = Signature(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
     ledger.connection.execute(
         "INSERT OR IGNORE INTO instances (id, customer, path, device, inode, size, mtime_ns,"
         " state, reason, not_before, seen_at, changed_at, disposed)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            id_ or source.stem,
+            id_,
             customer,
             os.fsencode(where),
             *signature_columns(signature),

@@ -3,6 +3,7 @@
 --   queued -> staged -> delivered           the way of an image
 --   queued -> excluded | quarantined | duplicate
 --   staged -> quarantined | duplicate | queued (spool lost, rebuilt from the original)
+--   staged -> excluded                      refused, and its original is gone
 --   quarantined -> queued (released) | excluded (rejected by a person)
 CREATE TABLE instances (
     id          TEXT PRIMARY KEY,

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from watcher.errors import ConfigError, DeferredError, WatcherError
 from watcher.model import Reason
 from watcher.store.database import BEYOND_USE, connect
+from watcher.store.journal import Journal
 from watcher.store.ledger import Ledger
 
 T = TypeVar("T")
@@ -39,7 +40,8 @@ class Writer:
         self._on_full = on_full
         self._damaged = 0
         self._connection = connect(path)
-        self._ledger = Ledger(self._connection)
+        self._journal = Journal(path.parent)
+        self._ledger = Ledger(self._connection, self._journal)
         self._prompt: deque[Item] = deque()
         self._bulk: deque[Item] = deque()
         self._closing = False
@@ -71,7 +73,12 @@ class Writer:
             self._closing = True
             self._news.notify()
         self._thread.join()
+        self._journal.close()
         self._connection.close()
+
+    def turn(self) -> Future[list[Path]]:
+        """Begin a new file of the journal; the earlier ones tell of what is committed by then."""
+        return self.submit(lambda _: self._journal.turn())
 
     def _run(self) -> None:
         while group := self._gather():
@@ -95,14 +102,15 @@ class Writer:
         try:
             db.execute("BEGIN IMMEDIATE")
             results = [self._one(work) for work, _ in group]
+            self._journal.seal()
             db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, DeferredError) as error:
             with contextlib.suppress(sqlite3.Error):  # the next BEGIN finds it and tries again
                 if db.in_transaction:
                     db.execute("ROLLBACK")
-            if _code(error) == sqlite3.SQLITE_FULL:
+            failure = error if isinstance(error, DeferredError) else self._translated(error)
+            if isinstance(failure, DeferredError) and failure.outcome.reason is Reason.DISK_FULL:
                 self._on_full()
-            failure = self._translated(error)
             for _, done in group:
                 done.set_exception(failure)
             return
