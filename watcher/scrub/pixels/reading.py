@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import enum
 import functools
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from watcher.errors import RefusedError
 from watcher.model import Reason
 from watcher.scrub.pixels.letters import whole
 from watcher.scrub.pixels.marks import Markers, OwnWords
+from watcher.scrub.pixels.opinions import EYE_SURE, Opinion, Readings, completed, is_text
 from watcher.scrub.pixels.picture import Budget, Picture, Text, paint
 from watcher.scrub.pixels.planes import Plane
 from watcher.scrub.pixels.reader import Reader, Words
@@ -26,12 +27,8 @@ LOOK, LOOK_COARSE, EDGE, SURE = 0.40, 0.60, 0.40, 0.90
 # The same where nothing speaks for text yet: of 210 planted strings none scored below 0.75.
 GATE, GATE_COARSE = 0.60, 0.75
 # What is enough for a suspect picture of a known device to be read in full: a find that scores
-# EYE_SURE, or one of DOUBT of which a letter can be read.
-DOUBT, HALF_READ = 0.25, 0.50
-# Of the recogniser: when a find counts as text, and when a reading that grew is still the line.
-READ_SCORE, READ_LETTERS, GROWN_SCORE = 0.60, 2, 0.75
-# A reading of fewer different letters (anatomy reads as 88, 111, 8o0) needs a surer eye or reader.
-VARIETY, EYE_SURE, READ_SURE = 3, 0.75, 0.85
+# EYE_SURE, or one of LOOK of which a letter can be read.
+HALF_READ = 0.50
 # Of the scene text detector, on pictures that are suspect or hold text: the least score.
 DETECTED = 0.60
 _MARKER_SCORE = 0.90
@@ -42,24 +39,32 @@ _PARTS = 4  # of a find that are read, the largest first
 # A find is known when accepted ones cover this share of it; all of it is text when this share is.
 # Seen coarsely, lines grow together: then less is enough, the next look sees what was left.
 _KNOWN, _KNOWN_COARSE, _MOST = 0.9, 0.3, 0.5
-# What nobody can read is no line of text when it fills more of the picture, or when its letters
-# are large: those can be read.
-_TOO_LARGE = 0.25
-_STEPS = 12  # by which a line may grow at either end
-
-
-class Opinion(enum.Enum):
-    """What a second look makes of a find."""
-
-    TEXT = enum.auto()
-    MARKER = enum.auto()
-    UNREADABLE = enum.auto()
+# What nobody can read is no line of text when it fills more of the picture (beside a line of text,
+# of which it may be the rest: still more), or when its letters are large: those can be read.
+_TOO_LARGE, _TOO_LARGE_BESIDE = 0.25, 0.40
+_CUT = (0.1, 0.8)  # a find is cut in two when so much of it was filled with others
 
 
 @functools.cache
 def networks() -> tuple[Textness, Reader]:
     """Loaded once in a process, whichever customer needs them first. Raises ConfigError."""
     return Textness(), Reader()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a frame of `size` pixels, in which `lines` of text are filled already."""
+
+    readings: Readings
+    words: OwnWords
+    size: int
+    lines: list[Rectangle]
+
+    def is_text(self, find: Find) -> bool:
+        """Whether it is text though nobody can read it: sure, and no larger than a line is."""
+        beside = any(_touch(line, box) for line in self.lines for box in find.boxes)
+        most = (_TOO_LARGE_BESIDE if beside else _TOO_LARGE) * self.size
+        return find.score >= SURE and find.scale == 1 and _area(find.boxes) < most
 
 
 class PictureReader:
@@ -80,15 +85,19 @@ class PictureReader:
         planes = [plane.copy() for plane in picture.planes]
         faint = [plane.copy() for plane in picture.faint]
         found: list[Text] = []
+        first: list[Find] = []
         full, due = False, bool(faint)
         for _ in range(_ROUNDS):
-            finds = [self._textness.find(plane, DOUBT, EDGE) for plane in planes]
+            finds = [self._textness.find(plane, LOOK, EDGE) for plane in planes]
+            first = first or [find for some in finds for find in some]
             eager = bool(found) or picture.keen
-            fresh = list(self._look(planes, finds, words, picture.size, eager=eager))
-            due |= bool(fresh) or (picture.keen and self._doubtful(planes, finds))
+            look = Look(Readings(self._reader), words, picture.size, [text.box for text in found])
+            fresh = list(self._look(planes, finds, look, eager=eager))
+            due |= bool(fresh) or (picture.keen and _doubtful(planes, finds, look.readings))
             if not fresh and not full and due and budget.spend():
                 full = True
-                fresh = list(self._read_in_full(planes, faint, words))
+                fresh = list(self._read_in_full(planes, faint, look))
+            fresh = fresh or list(halves(first, found, picture))
             if not fresh:
                 return found
             found += fresh
@@ -121,20 +130,11 @@ class PictureReader:
         places = None if plane.size <= _LARGE else self._textness.hints(plane)
         yield from self._reader.find(plane, 2.0, DETECTED, places)
 
-    def _doubtful(self, planes: list[Plane], finds: list[list[Find]]) -> bool:
-        """Whether something nearly is text, or can nearly be read."""
-        seen = [(p, find) for p, some in zip(planes, finds, strict=True) for find in some]
-        if any(find.score >= EYE_SURE for _, find in seen):
-            return True
-        reads = (self._reader.read(p, box) for p, find in seen for box in find.boxes[:_PARTS])
-        return any(read.score >= HALF_READ and read.letters for read in reads)
-
     def _look(
         self,
         planes: list[Plane],
         finds: list[list[Find]],
-        words: OwnWords,
-        size: int,
+        look: Look,
         *,
         eager: bool,
     ) -> Iterator[Text]:
@@ -142,79 +142,64 @@ class PictureReader:
         fine, coarse = (LOOK, LOOK_COARSE) if eager else (GATE, GATE_COARSE)
         for plane, seen in zip(planes, finds, strict=True):
             likely = [f for f in seen if f.score >= (fine if f.scale == 1 else coarse)]
-            yield from self._judged(plane, likely, words, SURE, _TOO_LARGE * size)
+            yield from self._judged(plane, likely, look, unread=True)
 
-    def _read_in_full(
-        self, planes: list[Plane], faint: list[Plane], words: OwnWords
-    ) -> Iterator[Text]:
+    def _read_in_full(self, planes: list[Plane], faint: list[Plane], look: Look) -> Iterator[Text]:
         """What either network finds at more contrasts and scales, and the recogniser can read."""
         for number, plane in enumerate(planes + faint):
             finds = list(self._detected(plane))
             if number >= len(planes):
                 finds += self._textness.find(plane, LOOK, EDGE)
-            yield from self._judged(plane, finds, words, np.inf, 0)
+            yield from self._judged(plane, finds, look, unread=False)
 
     def _judged(
-        self, plane: Plane, finds: list[Find], words: OwnWords, sure: float, most: float
+        self, plane: Plane, finds: list[Find], look: Look, *, unread: bool
     ) -> Iterator[Text]:
-        """What of the finds is text: what can be read, and beyond that what scores `sure` and
-        has no more than `most` pixels.
-        """
+        """What of the finds is text: what can be read, with `unread` also what need not be."""
         known = np.zeros(plane.shape, bool)
-        unread: list[Find] = []
+        left: list[Find] = []
         for find in finds:
             if _share(known, find.boxes) >= (_KNOWN if find.scale == 1 else _KNOWN_COARSE):
                 continue
             opinions = {
-                box: self._opinion(plane, box, find.score, words) for box in find.boxes[:_PARTS]
+                box: self._opinion(plane, box, find.score, look) for box in find.boxes[:_PARTS]
             }
             text = [box for box, opinion in opinions.items() if opinion is Opinion.TEXT]
             if text:
                 complete = _area(text) >= _MOST * _area(find.boxes)
-                lines = [self._completed(plane, box) for box in text]
+                lines = [completed(plane, box, look.readings) for box in text]
                 yield from _accept(
                     plane, [*lines, *(find.boxes if complete else ())], find.score, known
                 )
             elif Opinion.UNREADABLE in opinions.values():
-                unread.append(find)
-        for find in unread:
-            small = find.scale == 1 and _area(find.boxes) < most
-            if find.score >= sure and small and _share(known, find.boxes) < _MOST:
+                left.append(find)
+        for find in left:
+            if unread and look.is_text(find) and _share(known, find.boxes) < _MOST:
                 yield from _accept(plane, find.boxes, find.score, known)
 
-    def _opinion(self, plane: Plane, box: Rectangle, eye: float, words: OwnWords) -> Opinion:
+    def _opinion(self, plane: Plane, box: Rectangle, eye: float, look: Look) -> Opinion:
         """What the recogniser says of one box that looked like text as much as `eye`."""
-        read = self._reader.read(plane, box)
-        if words.found_in(read.text):
+        left, top, right, bottom = box
+        read = look.readings.of(plane, box)
+        if look.words.found_in(read.text):
             return Opinion.TEXT
         if self._may_stay(read):
             return Opinion.MARKER
-        if _is_text(read, eye):
+        if is_text(read, eye, min(right - left, bottom - top)):
             return Opinion.TEXT
         return Opinion.UNREADABLE
-
-    def _completed(self, plane: Plane, box: Rectangle) -> Rectangle:
-        """The box grown along its line for as long as more letters can be read in it."""
-        letters = self._reader.read(plane, box).letters
-        for end in (0, 1):
-            for _ in range(_STEPS):
-                longer = _longer(box, end, plane.shape)
-                read = self._reader.read(plane, longer)
-                if longer == box or read.letters <= letters or read.score < GROWN_SCORE:
-                    break
-                box, letters = longer, read.letters
-        return box
 
     def _may_stay(self, read: Words) -> bool:
         return read.score >= _MARKER_SCORE and self._markers.allow(read.text)
 
 
-def _is_text(read: Words, eye: float) -> bool:
-    if read.score < READ_SCORE or read.letters < READ_LETTERS:
-        return False
-    if read.variety >= VARIETY or eye >= EYE_SURE:
+def _doubtful(planes: list[Plane], finds: list[list[Find]], readings: Readings) -> bool:
+    """Whether something nearly is text, or can nearly be read."""
+    seen = [(p, find) for p, some in zip(planes, finds, strict=True) for find in some]
+    if any(find.score >= EYE_SURE for _, find in seen):
         return True
-    return read.score >= READ_SURE and read.variety > 1
+    reads = (readings.of(p, box) for p, find in seen for box in find.boxes[:_PARTS])
+    return any(read.score >= HALF_READ and read.letters for read in reads)
 
 
 def _accept(
@@ -226,6 +211,27 @@ def _accept(
         yield Text(box, score)
 
 
+def halves(first: list[Find], found: list[Text], picture: Picture) -> Iterator[Text]:
+    """The rest of what was seen before anything was filled, and then was filled in part: what is
+    left of a line that another's box has cut is no letter any more, and nobody would see it.
+    """
+    known = np.zeros(picture.planes[0].shape, bool)
+    for text in found:
+        left, top, right, bottom = text.box
+        known[top:bottom, left:right] = True
+    for find in first:
+        sure = find.scale == 1 and find.score >= EYE_SURE
+        small = _area(find.boxes) < _TOO_LARGE_BESIDE * picture.size
+        if sure and small and _CUT[0] < _share(known, find.boxes) < _CUT[1]:
+            yield from (Text(box, find.score) for box in find.boxes)
+
+
+def _touch(one: Rectangle, other: Rectangle) -> bool:
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    return min(across, down) >= 0
+
+
 def _area(boxes: Iterable[Rectangle]) -> int:
     return sum((right - left) * (bottom - top) for left, top, right, bottom in boxes)
 
@@ -234,12 +240,3 @@ def _share(known: NDArray[np.bool_], boxes: Iterable[Rectangle]) -> float:
     """Share of some boxes that accepted ones cover."""
     covered = sum(int(known[top:bottom, left:right].sum()) for left, top, right, bottom in boxes)
     return covered / max(1, _area(boxes))
-
-
-def _longer(box: Rectangle, end: int, shape: tuple[int, ...]) -> Rectangle:
-    """A box one step longer at its left or upper (0), or at its right or lower (1) end."""
-    left, top, right, bottom = box
-    step = max(8, min(right - left, bottom - top))
-    if bottom - top > right - left:
-        return (left, max(0, top - step * (1 - end)), right, min(shape[0], bottom + step * end))
-    return (max(0, left - step * (1 - end)), top, min(shape[1], right + step * end), bottom)

@@ -1,0 +1,85 @@
+"""What a reading is worth, and what becomes of a line that another's box has cut."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from watcher.scrub.pixels.marks import Markers, OwnWords
+from watcher.scrub.pixels.opinions import Readings, is_text
+from watcher.scrub.pixels.picture import Budget, Picture, Text
+from watcher.scrub.pixels.planes import Plane
+from watcher.scrub.pixels.reader import Reader, Words
+from watcher.scrub.pixels.reading import PictureReader, halves
+from watcher.scrub.pixels.regions import Rectangle
+from watcher.scrub.pixels.textness import Find
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "eye", "height", "expected"),
+    [
+        ("SMITH", 0.7, 0.5, 20, True),
+        ("SC", 0.65, 0.97, 60, True),  # large letters in a small picture
+        ("SC", 0.65, 0.97, 250, False),  # two lungs
+        ("DOE JOHN", 0.9, 0.97, 250, True),
+        ("SMITH", 0.5, 0.99, 20, False),
+        ("8880", 0.7, 0.5, 20, False),  # teeth
+        ("8880", 0.9, 0.5, 20, True),
+    ],
+)
+def test_large_letters_and_few_different_ones_need_a_surer_reader(
+    text: str, score: float, eye: float, height: int, expected: bool
+) -> None:
+    """Anatomy reads as few letters, and as large ones."""
+    assert is_text(Words(text, score), eye, height) is expected
+
+
+@pytest.mark.parametrize(
+    ("filled", "score", "rest"),
+    [
+        ((0, 0, 100, 30), 0.9, True),  # half of the find
+        ((0, 0, 100, 22), 0.9, False),  # a touch
+        ((0, 0, 100, 60), 0.9, False),  # all of it
+        ((0, 0, 100, 30), 0.6, False),  # nobody would have called it text
+    ],
+)
+def test_the_rest_of_a_line_that_was_filled_in_part_is_filled(
+    filled: Rectangle, score: float, rest: bool
+) -> None:
+    """What is left of its letters looks like nothing any more."""
+    picture = Picture([np.zeros((200, 100), np.uint8)], [])
+    first = [Find(((0, 20, 100, 40),), score)]
+    found = list(halves(first, [Text(filled, 1.0)], picture))
+    assert [text.box for text in found] == ([(0, 20, 100, 40)] if rest else [])
+
+
+def test_a_large_find_is_not_filled_because_a_line_crosses_it() -> None:
+    """Most of a picture is no line of text."""
+    picture = Picture([np.zeros((100, 100), np.uint8)], [])
+    first = [Find(((0, 0, 100, 60),), 0.99)]
+    assert list(halves(first, [Text((0, 0, 100, 20), 1.0)], picture)) == []
+
+
+def test_nothing_is_read_twice_in_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line costs the recogniser some ten milliseconds."""
+    asked: list[tuple[int, Rectangle]] = []
+
+    def read(self: Reader, plane: Plane, box: Rectangle) -> Words:
+        asked.append((int(plane.sum()), box))
+        return Words("", 0.0)
+
+    monkeypatch.setattr(Reader, "read", read)
+    rng = np.random.default_rng(1)
+    planes = [rng.integers(0, 256, (256, 256), dtype=np.uint8) for _ in range(2)]
+    for plane in planes:
+        plane[100:120, 40:200:4] = 255
+    reader = PictureReader(Markers(()))
+    readings = Readings(Reader())
+    assert readings.of(planes[0], (0, 0, 9, 9)) is readings.of(planes[0], (0, 0, 9, 9))
+    assert len(asked) == 1
+    readings.of(planes[1], (0, 0, 9, 9))
+    assert len(asked) == 2
+    asked.clear()
+    reader.texts(Picture(planes, [], keen=True), 0, OwnWords(frozenset()), Budget(0))
+    assert asked
+    assert len(asked) == len(set(asked))
