@@ -55,6 +55,7 @@ async def recover(spool: Spool, writer: Writer, log: Log) -> None:
                 f"the key of customer {tally.customer!r} is missing from state/keys: put it "
                 "back from a backup; a new key would give the same patient a new pseudonym"
             )
-    wanted = await writer.run(lambda ledger: queries.outbox_ids(ledger.connection))
+    there = await asyncio.to_thread(spool.in_outbox)
+    wanted = await writer.run(lambda ledger: queries.with_outbox(ledger.connection, there))
     swept = await asyncio.to_thread(spool.sweep_outbox, wanted)
     log.event("recovered", claims=claims, swept=swept)

@@ -7,6 +7,7 @@ import json
 import signal
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,21 @@ async def test_the_same_patient_keeps_the_pseudonym_over_restarts(
     assert len({body["body"]["study"]["studyInstanceUid"] for body in bodies}) == 1
     key = box.state / "keys" / "north.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
+async def test_what_is_kept_after_delivery_is_kept_over_restarts(
+    box: Box, backend: Running
+) -> None:
+    """Of a start, only what no instance owns any more is swept from the outbox."""
+    box = replace(box, more="[archive]\nkeep_outbox = true\n")
+    drop(ct(1), box.drop / "north", "1.dcm")
+    assert (await box.drain()).code == 0
+    outbox = box.state / "outbox" / "north"
+    kept = sorted(path.name for path in outbox.iterdir())
+    assert {Path(name).suffix for name in kept} >= {".dcm", ".png"}
+    (outbox / "0123456789abcdef.png").touch()
+    assert (await box.drain()).code == 0
+    assert sorted(path.name for path in outbox.iterdir()) == kept
 
 
 async def test_a_lost_key_stops_the_start(box: Box) -> None:

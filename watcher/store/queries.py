@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -238,10 +238,7 @@ def breakers(db: sqlite3.Connection) -> dict[str, str]:
     return dict(db.execute("SELECT destination, snapshot FROM breakers").fetchall())
 
 
-def outbox_ids(db: sqlite3.Connection) -> frozenset[str]:
-    """The ids whose outbox files are still needed: staged, or delivered and not yet disposed of."""
-    rows = db.execute(
-        "SELECT id FROM instances WHERE state = 'staged'"
-        " UNION ALL SELECT id FROM instances WHERE state = 'delivered' AND disposed = 0"
-    )
-    return frozenset(id_ for (id_,) in rows)
+def with_outbox(db: sqlite3.Connection, ids: Iterable[str]) -> frozenset[str]:
+    """Those of these ids that may have files in the outbox: to be sent, or kept after delivery."""
+    ask = "SELECT id FROM instances WHERE id = ? AND state IN ('staged', 'delivered')"
+    return frozenset(id_ for id_ in ids if db.execute(ask, (id_,)).fetchone())

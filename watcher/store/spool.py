@@ -110,6 +110,10 @@ class Spool:
         """The ids that a worker was at work on when its process died."""
         return frozenset(path.stem for path in self.outbox.glob("*/*.begun"))
 
+    def in_outbox(self) -> frozenset[str]:
+        """The ids that have files in an outbox."""
+        return frozenset(path.name.split(".", 1)[0] for path in self.outbox.glob("*/*"))
+
     def sweep_outbox(self, wanted: frozenset[str]) -> int:
         """Remove what no wanted id owns: left by a worker that died. Returns how many files."""
         stray = [p for p in self.outbox.glob("*/*") if p.name.split(".", 1)[0] not in wanted]
