@@ -31,7 +31,24 @@ def test_large_letters_and_few_different_ones_need_a_surer_reader(
     text: str, score: float, eye: float, height: int, expected: bool
 ) -> None:
     """Anatomy reads as few letters, and as large ones."""
-    assert is_text(Words(text, score), eye, height) is expected
+    assert is_text(Words(text, score), eye, height, more=False) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "eye", "more", "expected"),
+    [
+        ("G", 0.86, 0.86, True, True),  # the rest of a name
+        ("G", 0.86, 0.86, False, False),
+        ("G", 0.70, 0.86, True, False),
+        ("G", 0.86, 0.60, True, False),
+        ("", 0.90, 0.99, True, False),
+    ],
+)
+def test_a_single_letter_is_text_where_there_is_more(
+    text: str, score: float, eye: float, more: bool, expected: bool
+) -> None:
+    """Anywhere else it is a marker, or the head of a femur."""
+    assert is_text(Words(text, score), eye, 20, more) is expected
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from watcher.scrub.pixels.regions import Rectangle
 
 # Of the recogniser: when a find counts as text, and when a reading that grew is still the line.
 READ_SCORE, READ_LETTERS, GROWN_SCORE = 0.60, 2, 0.75
-# A reading of fewer different letters (anatomy reads as 88, 111, 8o0) needs a surer eye or reader.
+# A reading of fewer different letters (anatomy reads as 88, 111, 8o0) needs a surer eye or reader;
+# a single letter both, in a picture that holds text.
 VARIETY, EYE_SURE, READ_SURE = 3, 0.75, 0.85
 _LARGE = 128  # pixels: a line so high is easily read, or it is anatomy
 _STEPS = 12  # by which a line may grow at either end
@@ -39,8 +40,12 @@ class Readings:
         return self._known[key]
 
 
-def is_text(read: Words, eye: float, height: int) -> bool:
-    """Whether it counts as text where the map scored `eye`, in a line of so many pixels."""
+def is_text(read: Words, eye: float, height: int, more: bool) -> bool:
+    """Whether it counts as text where the map scored `eye`, in a line of so many pixels; `more`
+    says that other text was found in the picture.
+    """
+    if more and read.letters == 1:
+        return eye >= EYE_SURE and read.score >= READ_SURE
     if read.score < READ_SCORE or read.letters < READ_LETTERS:
         return False
     if height > _LARGE:

@@ -185,7 +185,7 @@ class PictureReader:
             return Opinion.TEXT
         if self._may_stay(read):
             return Opinion.MARKER
-        if is_text(read, eye, min(right - left, bottom - top)):
+        if is_text(read, eye, min(right - left, bottom - top), bool(look.lines)):
             return Opinion.TEXT
         return Opinion.UNREADABLE
 
