@@ -8,7 +8,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from watcher.bell import Bell, cancel
-from watcher.deliver import compare
 from watcher.deliver.client import Destination
 from watcher.deliver.courier import Courier
 from watcher.dispatch import Dispatch
@@ -113,6 +112,12 @@ class Dispatchers:
     def _compare_contracts(self) -> None:
         """Hold the backends' own documents against ours. Raises ConfigError."""
         everyone = [self._settings.of(""), *self._settings.customers.values()]
+        everyone = [own for own in everyone if own.deliver.contract is not None]
+        if not everyone:
+            return
+        # Few have one, and its libraries take a tenth of a second of the start.
+        from watcher.deliver import compare  # noqa: PLC0415
+
         for own in everyone:
             for place in compare.check(own.deliver, lossless=own.render.mode == "lossless"):
                 self._log.event("contract-differs", level="warning", place=place)

@@ -23,7 +23,6 @@ from watcher.page import routes as page
 from watcher.pipeline import Pipeline
 from watcher.preparing import Preparing
 from watcher.progress import Progress, until_still
-from watcher.receiver.app import start as start_receiver
 from watcher.reloading import merged
 from watcher.reviewing import Reviewing
 from watcher.settings import Settings
@@ -227,7 +226,9 @@ class Gateway:
     async def _backend(self, stack: AsyncExitStack) -> str:
         if self.settings.deliver.url != "embedded":
             return self.settings.deliver.url
-        receiver = await start_receiver(self.settings.state / "receiver")
+        from watcher.receiver.app import start  # noqa: PLC0415 - only the embedded one needs it
+
+        receiver = await start(self.settings.state / "receiver")
         stack.push_async_callback(receiver.stop)
         return receiver.url
 
