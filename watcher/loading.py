@@ -109,12 +109,11 @@ def _claimed(ledger: Ledger, loads: Sequence[Load]) -> tuple[Load, ...]:
 
 
 def _reunite(ledger: Ledger, batch: str, due: list[Row], now: float) -> list[Row]:
-    """All members of a batch; or none, when one is being rebuilt and has to be awaited."""
-    members = queries.batch_rows(ledger.connection, batch)
-    if any(row.state is State.QUEUED for row in members):
+    """All members of a batch; or none, when one is at work elsewhere and has to be awaited."""
+    if queries.batch_is_busy(ledger.connection, batch):
         _postpone(ledger, due, now)
         return []
-    return members
+    return queries.batch_rows(ledger.connection, batch)
 
 
 def _postpone(ledger: Ledger, rows: Sequence[Row], now: float) -> None:

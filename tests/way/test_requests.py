@@ -126,3 +126,17 @@ def test_a_twin_takes_the_place_of_one_that_was_lost_in_the_spool(
     assert {row.id for row in second.rows} == together - {lost.id} | {twin}
     assert second.batch.id == first.batch.id
     assert second.again
+
+
+def test_a_request_waits_until_each_of_its_members_is_settled(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """It failed, and one falls due again while the others are still being written down."""
+    together = set(staged(ledger, tmp_path, 3))
+    (first,) = plan(ledger, tmp_path, 10).loads
+    for number, row in enumerate(first.rows):
+        early = plan(ledger, tmp_path, 10, later=3 * number)
+        assert (early.loads, early.broken) == ((), ())
+        ledger.move(row.id, Move(State.STAGED, Reason.BACKEND_UNREACHABLE), time.time())
+    (second,) = plan(ledger, tmp_path, 10, later=30).loads
+    assert ({row.id for row in second.rows}, second.batch.id) == (together, first.batch.id)

@@ -195,13 +195,21 @@ def due(db: sqlite3.Connection, state: State, customer: str, limit: int, now: fl
 
 
 def batch_rows(db: sqlite3.Connection, batch: str) -> list[Row]:
-    """The instances that were sent together, are still pending and not being sent."""
+    """The instances that were sent together and are staged still."""
     records = db.execute(
-        "SELECT * FROM instances WHERE batch = ?"
-        " AND (state = 'queued' OR (state = 'staged' AND claimed = 0))",
-        (batch,),
+        "SELECT * FROM instances WHERE batch = ? AND state = 'staged'", (batch,)
     ).fetchall()
     return [row_of(record) for record in records]
+
+
+def batch_is_busy(db: sqlite3.Connection, batch: str) -> bool:
+    """Whether one of the instances that were sent together is being rebuilt, sent or settled."""
+    found = db.execute(
+        "SELECT 1 FROM instances WHERE batch = ?"
+        " AND (state = 'queued' OR (state = 'staged' AND claimed = 1))",
+        (batch,),
+    ).fetchone()
+    return found is not None
 
 
 def next_due_of(
