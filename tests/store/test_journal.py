@@ -45,10 +45,9 @@ def test_what_is_read_is_the_last_word_on_each(tmp_path: Path) -> None:
     two.acknowledged(first.id)
     two.seal()
     two.close()
-    assert journal.read(tmp_path) == {
-        first.id: Entry("a", "0", "alone", acknowledged=True),
-        second.id: Entry("a", "1", "both"),
-    }
+    told = journal.read(tmp_path)
+    assert told.sent == {first.id: Entry("a", "0", "alone"), second.id: Entry("a", "1", "both")}
+    assert told.acknowledged == {first.id}
 
 
 def test_nothing_is_written_before_the_commit_and_nothing_of_a_failed_one(
@@ -58,7 +57,7 @@ def test_nothing_is_written_before_the_commit_and_nothing_of_a_failed_one(
     (row,) = rows(tmp_path, 1)
     kept = Journal(tmp_path)
     kept.sending([row], "b")
-    assert journal.read(tmp_path) == {}
+    assert journal.read(tmp_path).sent == {}
 
     def full(descriptor: int, data: bytes) -> int:
         raise OSError(errno.ENOSPC, "")
@@ -69,11 +68,11 @@ def test_nothing_is_written_before_the_commit_and_nothing_of_a_failed_one(
             kept.seal()
     assert caught.value.outcome.reason is Reason.DISK_FULL
     kept.seal()
-    assert journal.read(tmp_path) == {}
+    assert journal.read(tmp_path).sent == {}
     kept.sending([row], "c")
     kept.seal()
     kept.close()
-    assert journal.read(tmp_path)[row.id].batch == "c"
+    assert journal.read(tmp_path).sent[row.id].batch == "c"
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))
@@ -90,12 +89,12 @@ def test_a_torn_line_is_passed_over(tmp_path: Path, cut: int) -> None:
     kept.seal()
     kept.close()
     # The next file begins behind the torn line, as the next write into the same file does.
-    assert {each.batch for each in journal.read(tmp_path).values()} <= {"whole", "torn"}
-    assert journal.read(tmp_path)[second.id].batch == "whole"
+    assert {each.batch for each in journal.read(tmp_path).sent.values()} <= {"whole", "torn"}
+    assert journal.read(tmp_path).sent[second.id].batch == "whole"
     with path.with_name("7.jsonl").open("ab") as file:
         file.write(path.with_name("8.jsonl").read_bytes())
     path.with_name("8.jsonl").unlink()
-    assert journal.read(tmp_path)[second.id].batch == "whole"
+    assert journal.read(tmp_path).sent[second.id].batch == "whole"
 
 
 def test_after_a_copy_of_the_ledger_the_earlier_files_are_not_needed(tmp_path: Path) -> None:
@@ -110,6 +109,6 @@ def test_after_a_copy_of_the_ledger_the_earlier_files_are_not_needed(tmp_path: P
         path.unlink()
     kept.seal()
     kept.close()
-    assert [each.batch for each in journal.read(tmp_path).values()] == ["after"]
+    assert [each.batch for each in journal.read(tmp_path).sent.values()] == ["after"]
     (path,) = (tmp_path / "requests").iterdir()
     assert path.stat().st_mode & 0o777 == 0o600

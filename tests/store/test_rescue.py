@@ -13,6 +13,7 @@ from watcher.errors import ConfigError, DeferredError
 from watcher.model import Reason, Signature, State
 from watcher.store import queries, rescue
 from watcher.store.database import connect
+from watcher.store.journal import Journal
 from watcher.store.ledger import Ledger
 from watcher.store.records import Move
 from watcher.store.spool import Spool
@@ -125,6 +126,44 @@ def test_what_is_quarantined_is_quarantined_for_the_same_reason(spool: Spool) ->
     status = original.stat()
     seen = Signature(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
     assert ledger.admit([("a", "f", seen)], NOW) == []
+    db.close()
+
+
+def test_who_went_with_an_acknowledged_one_is_delivered_and_the_others_go_as_they_went(
+    spool: Spool,
+) -> None:
+    """One is archived, of one the journal has the answer, of two nobody has."""
+    db = connect(spool.state / "ledger.sqlite")
+    kept = Journal(spool.state)
+    ledger = Ledger(db, kept)
+    ids = [new(ledger, f"f{n}") for n in range(6)]
+    for n, row in enumerate(ledger.claim(State.QUEUED, "a", 6, 2.0)):
+        ledger.stage(row, prepared(f"sha-{n}", uid=f"uid-{n}", signature=row.signature), 3.0)
+    rows = [row for row in map(ledger.get, ids) if row is not None]
+    ledger.sent.assign(rows[:2], "archived")
+    kept.seal()
+    earlier = kept.turn()
+    rescue.keep_backup(spool.state)
+    for path in earlier:
+        path.unlink()
+    ledger.sent.assign(rows[2:4], "answered")
+    ledger.sent.assign(rows[4:], "open")
+    archive(spool, ids[0], b"whatever")
+    ledger.move(ids[2], Move(State.DELIVERED), 4.0)
+    kept.seal()
+    kept.close()
+    db.close()
+    damage(spool.state / "ledger.sqlite")
+    assert rescue.restore(spool.state, NOW)
+    db = connect(spool.state / "ledger.sqlite")
+    ledger = Ledger(db)
+    assert rescue.complete(ledger, spool, spool.state / "drop", NOW).delivered == 4
+    found = [row for row in map(ledger.get, ids) if row is not None]
+    assert [row.state for row in found] == [State.DELIVERED] * 4 + [State.STAGED] * 2
+    assert {row.batch for row in found[4:]} == {"open"}
+    assert ledger.sent.awaited("open", NOW)
+    assert all(tally.balanced for tally in queries.tallies(db))
+    assert rescue.complete(ledger, spool, spool.state / "drop", NOW) == rescue.Found(0, 0)
     db.close()
 
 

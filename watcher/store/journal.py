@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,14 @@ class Entry:
     customer: str
     sha256: str
     batch: str
-    acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the journal says: of what was sent, by the instance's id; and whom the backend has."""
+
+    sent: Mapping[str, Entry]
+    acknowledged: frozenset[str]
 
 
 class Journal:
@@ -92,17 +99,17 @@ def _write(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def read(state: Path) -> dict[str, Entry]:
-    """By the instance's id, in the order in which they were sent; the last word counts."""
-    entries: dict[str, Entry] = {}
+def read(state: Path) -> Told:
+    """In the order in which they were sent: the last word on each counts."""
+    sent: dict[str, Entry] = {}
+    acknowledged: set[str] = set()
     for path in _files(state / _FOLDER):
         for line in _lines(path):
+            if "acknowledged" in line:
+                acknowledged.add(line["acknowledged"])
             for id_, sha256 in line.get("members", {}).items():
-                entries[id_] = Entry(line["customer"], sha256, line["batch"])
-            id_ = line.get("acknowledged")
-            if id_ in entries:
-                entries[id_] = replace(entries[id_], acknowledged=True)
-    return entries
+                sent[id_] = Entry(line["customer"], sha256, line["batch"])
+    return Told(sent, frozenset(acknowledged))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -114,6 +121,8 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     with path.open("rb") as file:
         for line in file:
             try:
-                yield json.loads(line)
+                told = json.loads(line)
             except ValueError:  # empty, or torn by a power cut
                 continue
+            if isinstance(told, dict):
+                yield told

@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from watcher.errors import ConfigError, DeferredError
 from watcher.model import Reason, Signature, State
 from watcher.store import journal
 from watcher.store.database import BEYOND_USE, backup
-from watcher.store.journal import Entry
+from watcher.store.journal import Entry, Told
 from watcher.store.ledger import IllegalMoveError, Ledger
 from watcher.store.queries import reader
 from watcher.store.records import Move, Row, signature_columns
@@ -72,7 +72,7 @@ def incomplete(state: Path) -> bool:
 
 def remembers(state: Path) -> bool:
     """Whether the files tell of work that a ledger which is not there has known of."""
-    if (state / "backup" / "ledger.sqlite").exists() or journal.read(state):
+    if (state / "backup" / "ledger.sqlite").exists() or journal.read(state).sent:
         return True
     return any(next(_originals(state / at), None) for at in ("archive", "quarantine"))
 
@@ -145,26 +145,45 @@ def _archived(ledger: Ledger, customer: str, path: Path, now: float) -> bool:
     return True
 
 
-def _recall(ledger: Ledger, entries: Mapping[str, Entry], now: float) -> int:
+def _recall(ledger: Ledger, told: Told, now: float) -> int:
     """What was acknowledged, with all of its request, is DELIVERED; the rest goes as it went.
 
     Returns how many the ledger did not know as delivered.
     """
-    rows = {id_: ledger.get(id_) for id_ in entries}
+    rows = {id_: ledger.get(id_) for id_ in told.sent.keys() | told.acknowledged}
     known = {id_ for id_, row in rows.items() if row and row.state is State.DELIVERED}
-    answered = {each.batch for id_, each in entries.items() if each.acknowledged or id_ in known}
-    open_ = [each for each in entries.values() if each.batch not in answered]
-    ledger.sent.recall(open_, now + _PATIENCE)
-    news = [id_ for id_, each in entries.items() if each.batch in answered and id_ not in known]
+    sent, answered = told.sent, known | told.acknowledged
+    requests = {sent[id_].batch for id_ in answered if id_ in sent}
+    requests |= {row.batch for id_, row in rows.items() if id_ in answered and row and row.batch}
+    ledger.sent.recall([e for e in sent.values() if e.batch not in requests], now + _PATIENCE)
+    with_all = answered | {id_ for id_, entry in sent.items() if entry.batch in requests}
+    news = sorted(with_all - known)
     for id_ in news:
-        entry, row = entries[id_], rows[id_]
-        if row is None:
-            where = f"journal/{id_}"
-            _insert(ledger, id_, _NOWHERE, entry.customer, where, State.DELIVERED, now)
-        else:
-            _settle(ledger, row, now)
+        _acknowledged(ledger, id_, rows[id_], sent.get(id_), now)
+    return len(news) + _with_siblings(ledger, now)
+
+
+def _acknowledged(
+    ledger: Ledger, id_: str, row: Row | None, entry: Entry | None, now: float
+) -> None:
+    if row is not None:
+        _settle(ledger, row, now)
+    elif entry is not None:
+        where = f"journal/{id_}"
+        _insert(ledger, id_, _NOWHERE, entry.customer, where, State.DELIVERED, now)
+    if entry is not None:
         _name_content(ledger, id_, entry.sha256, disposed=row is None)
-    return len(news)
+
+
+def _with_siblings(ledger: Ledger, now: float) -> int:
+    """Who went in one request with a delivered one was delivered with it."""
+    ids = ledger.connection.execute(
+        "SELECT id FROM instances WHERE state = 'staged' AND batch IN"
+        " (SELECT batch FROM instances WHERE state = 'delivered' AND batch IS NOT NULL)"
+    ).fetchall()
+    for (id_,) in ids:
+        ledger.move(id_, Move(State.DELIVERED), now)
+    return len(ids)
 
 
 def _name_content(ledger: Ledger, id_: str, sha256: str, *, disposed: bool) -> None:
