@@ -43,6 +43,7 @@ class Schedule:
     hurried: bool = True
     running: bool = False
     _earliest: float = 0.0
+    _resumed: bool = False
 
     def hurry(self) -> None:
         """Scan as soon as the last scan's cost allows."""
@@ -51,17 +52,19 @@ class Schedule:
 
     def resume(self) -> None:
         """Scan now: the last scan left files behind for want of room, and there is room."""
-        self.hurried, self.due = True, 0.0
+        self.hurried, self.due, self._resumed = True, 0.0, True
 
     def begin(self) -> None:
         """A scan starts: what is asked for from now on needs another one."""
-        self.hurried, self.running = False, True
+        self.hurried, self.running, self._resumed = False, True, False
 
     def end(self, started: float, now: float, every: float) -> None:
         """A scan is over, or has failed."""
         self.running = False
         self._earliest = now + max(2 * (now - started), 0.05)
         self.due = self._earliest if self.hurried else max(now + every, self._earliest)
+        if self._resumed:  # there was room before this scan had handed over all that it found
+            self.due = now
 
 
 @dataclass(slots=True)

@@ -38,6 +38,10 @@ class Outlet:
         self._change.set()
         return True
 
+    def has_room(self, customer: str) -> bool:
+        """Whether half of this customer's line is free."""
+        return len(self._lines.get(customer, ())) <= self.limit // 2
+
     async def take(self, most: int) -> list[Arrival]:
         """At most so many of one customer, who has to be named in `taken` before the next share."""
         while (customer := self._next()) is None:

@@ -202,6 +202,9 @@ class Patrol:
                 await asyncio.sleep(0)
         sweep.fresh, sweep.gone = [], []
         customer.last = sweep
+        if customer.held_back and self._outlet.has_room(customer.name):  # it was never half full
+            customer.held_back = False
+            customer.schedule.resume()
 
     async def _check_watches(self) -> None:
         ground = self._ground
