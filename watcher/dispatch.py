@@ -153,7 +153,7 @@ class Dispatch:
         self._held = plan.held
         wait = _IDLE if plan.again is None else min(_IDLE, plan.again - now)
         self._look_again = time.monotonic() + wait
-        self._news |= bool(plan.loads)  # there may be more than were asked for
+        self._news |= bool(plan.loads or plan.broken)  # there may be more than were asked for
         for row in plan.broken:
             move = Move(State.QUARANTINED, Reason.OUTCOME_UNKNOWN)
             await insist(self._pipeline.settle, row, move)

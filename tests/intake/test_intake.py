@@ -368,6 +368,20 @@ async def test_nobody_who_takes_loses_nothing(root: Path, north: Path) -> None:
         await house.until(lambda: intake.idle)
 
 
+async def test_many_files_that_are_not_at_rest_are_not_scanned_without_pause(
+    root: Path, north: Path
+) -> None:
+    """More than one scan brings back, and none of them can be handed over yet."""
+    for index in range(50):
+        (north / str(index)).touch()
+    intake = Intake(options_of(root, quiet_when_empty=60.0), line_limit=10)
+    async with at_work(intake, root) as house:
+        await house.armed("north")
+        await asyncio.sleep(1.0)
+        assert intake.counters.totals.scans < 5
+        assert not intake.idle
+
+
 async def test_a_backlog_is_not_counted_as_missed_by_events(root: Path, north: Path) -> None:
     """It takes several scans to hand it out, and none of its files ever had an event."""
     for index in range(100):

@@ -47,22 +47,24 @@ class Desk:
             else:
                 await self._rest()
 
-    def meet(self, customer: Customer, sight: Sight) -> None:
-        """Take what a scan saw. A path that is new although events were on is remembered: when no
-        event tells of it until the next scan, events have missed it."""
+    def meet(self, customer: Customer, sight: Sight) -> bool:
+        """Take what a scan saw; returns whether it was handed over. A path that is new although
+        events were on is remembered: when no event tells of it until the next scan, events have
+        missed it."""
         ground = self._ground
         key = (customer.name, sight.path)
         if customer.knows(sight.path, sight.signature):
-            return
+            return False
         unheard = sight.path not in customer.known and key not in self._settling
         if unheard and customer.caught_up:
             customer.unhinted.add(sight.path)
         age = ground.wall() - sight.signature.mtime_ns / 1e9
         teller = self._settling.offer(key, customer.quiet, sight.signature, ground.clock(), age)
         if teller is not None:
-            self._hand_over(customer, sight.path, sight.signature, teller)
-        elif key in self._settling:
+            return self._hand_over(customer, sight.path, sight.signature, teller)
+        if key in self._settling:
             self._box.filled.set()  # `run` sleeps for what was due without this file
+        return False
 
     async def _rest(self) -> None:
         due = self._settling.next_due()
@@ -125,14 +127,15 @@ class Desk:
 
     def _hand_over(
         self, customer: Customer, path: str, signature: Signature, teller: Teller
-    ) -> None:
+    ) -> bool:
         wall = self._ground.wall()
         arrival = Arrival(customer.name, path, signature, wall, teller)
         if not self._outlet.put(arrival):
             customer.held_back = True
-            return
+            return False
         customer.known[path] = fingerprint(signature)
         if teller == "event":
             self._ground.totals.arrivals_by_event += 1
         else:
             self._ground.totals.arrivals_by_scan += 1
+        return True

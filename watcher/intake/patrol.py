@@ -196,13 +196,16 @@ class Patrol:
         self._ground.totals.missed_by_events += len(customer.unhinted)
         customer.unhinted.clear()
         customer.held_back = sweep.more
+        handed = 0
         for index, sight in enumerate(sweep.fresh):
-            self._desk.meet(customer, sight)
+            handed += self._desk.meet(customer, sight)
             if index % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
         sweep.fresh, sweep.gone = [], []
         customer.last = sweep
-        if customer.held_back and self._outlet.has_room(customer.name):  # it was never half full
+        # Taken away as fast as it came, the line was never half full, and nobody told of room.
+        half = handed > self._outlet.limit // 2
+        if customer.held_back and half and self._outlet.has_room(customer.name):
             customer.held_back = False
             customer.schedule.resume()
 

@@ -10,6 +10,7 @@ CREATE TABLE IF NOT EXISTS sent (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS sent_in ON sent (batch);
 
-INSERT OR IGNORE INTO sent (customer, sha256, batch)
+-- What was left here before a way back to version 2 is older than what that has written since.
+INSERT OR REPLACE INTO sent (customer, sha256, batch)
     SELECT customer, sha256, batch FROM instances
     WHERE batch IS NOT NULL AND sha256 IS NOT NULL AND state IN ('queued', 'staged');

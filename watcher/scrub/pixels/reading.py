@@ -85,11 +85,11 @@ class PictureReader:
         planes = [plane.copy() for plane in picture.planes]
         faint = [plane.copy() for plane in picture.faint]
         found: list[Text] = []
-        first: list[Find] = []
+        first: list[Find] | None = None
         full, due = False, bool(faint)
         for _ in range(_ROUNDS):
             finds = [self._textness.find(plane, LOOK, EDGE) for plane in planes]
-            first = first or [find for some in finds for find in some]
+            first = [find for some in finds for find in some] if first is None else first
             eager = bool(found) or picture.keen
             look = Look(Readings(self._reader), words, picture.size, [text.box for text in found])
             fresh = list(self._look(planes, finds, look, eager=eager))
