@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from dataclasses import replace
 
@@ -49,7 +50,11 @@ async def test_what_was_sent_since_the_copy_is_not_sent_anew(box: Box, backend: 
     box = replace(box, more='[archive]\nafter_delivery = "keep"\n')
     drop(ct(0), box.drop / "north", "0.dcm")
     assert (await box.drain()).code == 0
-    copy = (box.state / "ledger.sqlite").read_bytes()
+    kept = box.state / "backup"
+    shutil.copy(box.state / "ledger.sqlite", kept / "ledger.sqlite")
+    # From here on no copy can be made, so that this one stays the last, whenever its hour comes.
+    kept.rename(box.home / "kept")
+    kept.touch()
     for number in range(1, 4):
         drop(ct(number), box.drop / "north", f"{number}.dcm")
     assert (await box.drain()).code == 0
@@ -62,7 +67,8 @@ async def test_what_was_sent_since_the_copy_is_not_sent_anew(box: Box, backend: 
     heard = len(backend.receiver.shelf.images)
     assert heard > 4
     (box.state / "ledger.sqlite").write_bytes(b"\xa5" * 30_000)
-    (box.state / "backup" / "ledger.sqlite").write_bytes(copy)
+    kept.unlink()
+    (box.home / "kept").rename(kept)
     ended = await box.drain()
     assert ended.code == 0, ended.said
     assert [line["restored"] for line in box.log() if line["event"] == "ledger-unsound"] == [True]
