@@ -23,6 +23,9 @@ from watcher.scrub.pixels.textness import Find
         ("SC", 0.65, 0.97, 250, False),  # two lungs
         ("DOE JOHN", 0.9, 0.97, 250, True),
         ("SMITH", 0.5, 0.99, 20, False),
+        ("FARATrISaL.", 0.45, 0.95, 72, True),  # letters made of dots
+        ("FARATrISaL.", 0.45, 0.8, 72, False),
+        ("FARATrISaL.", 0.45, 0.95, 250, False),
         ("8880", 0.7, 0.5, 20, False),  # teeth
         ("8880", 0.9, 0.5, 20, True),
     ],

@@ -13,6 +13,9 @@ READ_SCORE, READ_LETTERS, GROWN_SCORE = 0.60, 2, 0.75
 # A reading of fewer different letters (anatomy reads as 88, 111, 8o0) needs a surer eye or reader;
 # a single letter both, in a picture that holds text.
 VARIETY, EYE_SURE, READ_SURE = 3, 0.75, 0.85
+# So many different letters are no anatomy, though the recogniser is unsure of each, as it is of
+# letters made of dots: a find that the map is sure of, and that reads as so much.
+LONG, LONG_SCORE, LONG_EYE = 6, 0.40, 0.90
 _LARGE = 128  # pixels: a line so high is easily read, or it is anatomy
 _STEPS = 12  # by which a line may grow at either end
 
@@ -46,6 +49,9 @@ def is_text(read: Words, eye: float, height: int, more: bool) -> bool:
     """
     if more and read.letters == 1:
         return eye >= EYE_SURE and read.score >= READ_SURE
+    sure = eye >= LONG_EYE and read.variety >= LONG and read.score >= LONG_SCORE
+    if sure and height <= _LARGE:
+        return True
     if read.score < READ_SCORE or read.letters < READ_LETTERS:
         return False
     if height > _LARGE:
