@@ -146,7 +146,7 @@ class DeliverOptions(Options):
     batch_bytes: int = Field(32 << 20, ge=1)
     """Bytes of one request at most, as base64; one image beyond it still goes, alone."""
     batch_linger: float = Field(0.1, ge=0, le=60)
-    """Seconds an image waits for its neighbours while its series is already being sent."""
+    """Seconds an image waits for its neighbours while its series is being sent or prepared."""
     connect_timeout: float = Field(10.0, gt=0)
     """Seconds for the name look-up, the connection and the TLS handshake."""
     stall_timeout: float = Field(30.0, gt=0)
@@ -162,7 +162,8 @@ class DeliverOptions(Options):
     attempts: int = Field(100, ge=1)
     """Tries after which an image that the backend keeps failing on is quarantined."""
     split_after: int = Field(3, ge=1)
-    """Tries after which a batch that the backend keeps failing on is split."""
+    """Tries after which a batch that the backend keeps failing on is split; ten times as many when
+    one of them may have been accepted unheard."""
     breaker_after: int = Field(5, ge=1)
     """Failures in a row after which a destination rests, and is then probed with one request."""
     breaker_rest: float = Field(5.0, gt=0)

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -182,6 +183,45 @@ async def test_a_poison_image_does_not_hold_up_its_neighbours() -> None:
         waiting = {k for k, v in got.items() if v is Verdict.LATER}
     assert got == {n: Verdict.QUARANTINE if n == "3" else Verdict.DELIVERED for n in names}
     assert set(backend.accepted.values()) == {1}
+
+
+class Faltering(Backend):
+    """After its first answer the connection breaks so often before a whole request is out."""
+
+    def __init__(self, judge: Callable[[Sequence[Parcel]], Answer], breaks: int) -> None:
+        super().__init__(judge)
+        self.breaks = breaks
+
+    async def send(self, parcels: Sequence[Parcel], *, again: bool = False) -> Answer:
+        """One request."""
+        if self.requests and self.breaks:
+            self.breaks -= 1
+            return failed(Situation.RESET)
+        return await super().send(parcels, again=again)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_lost_acceptance_is_not_forgotten_over_clearer_failures(restarts: bool) -> None:
+    """More of them than a batch is split after: it still goes as the one request that it was."""
+    backend, batch = Faltering(lambda _: LOST, 5), batch_of("0", "1", "2")
+    courier = Courier(backend, OPTIONS)
+    for attempts in range(1, 8):
+        results = await courier.deliver(batch, attempts=attempts, again=attempts > 1)
+        assert [result.batch for result in results] == [batch]
+        courier = Courier(backend, OPTIONS) if restarts else courier
+    assert results[0].answer.verdict is Verdict.DELIVERED
+    assert set(backend.accepted.values()) == {1}
+
+
+async def test_what_was_never_sent_whole_is_split_soon() -> None:
+    """No acceptance can have been lost: one image may be to blame, and the others need not wait."""
+    broken = failed(Situation.RESET)
+    backend = Backend(lambda parcels: broken if len(parcels) > 1 else GOOD)
+    courier, batch = Courier(backend, OPTIONS), batch_of("0", "1")
+    (first,) = await courier.deliver(batch)
+    assert first.answer.verdict is Verdict.LATER
+    results = await courier.deliver(batch, attempts=2, again=True)
+    assert [result.answer.verdict for result in results] == [Verdict.DELIVERED] * 2
 
 
 async def test_a_pause_stops_everything() -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from watcher.deliver.batch import Batch
 from watcher.deliver.outcomes import Answer, Verdict
-from watcher.deliver.parcel import Parcel
+from watcher.deliver.parcel import Parcel, request_key
 from watcher.deliver.retry import decide
 from watcher.model import Reason
 from watcher.options import DeliverOptions
@@ -52,6 +52,9 @@ class Courier:
         # Frames that have arrived, of Instances that have not yet arrived whole: saves sending
         # them again; forgotten at a restart, when their keys do the same at a higher price.
         self._arrived: dict[str, set[str]] = {}
+        # By key, of requests that are to be sent again: how often since the first try that may
+        # have been accepted unheard; 0 when there was none.
+        self._lost: dict[str, int] = {}
 
     async def deliver(
         self, batch: Batch, note: Note = forget, *, attempts: int = 1, again: bool = False
@@ -70,20 +73,32 @@ class Courier:
         await note(first)
         await note(second)
         again = again or answer.unknown
+        for half in (first, second):
+            self._lost[request_key(half.parcels)] = 0  # never sent, though its images were
         results = await self.deliver(first, note, again=again)
         if _stops(results[-1].answer):
             return [*results, Result(second, _unsent(results[-1].answer, again))]
         return results + await self.deliver(second, note, again=again)
 
     async def _send(self, parcels: tuple[Parcel, ...], attempts: int, again: bool) -> Answer:
-        return decide(
-            await self._sender.send(parcels, again=again),
+        key = request_key(parcels)
+        # An earlier process does not tell what its tries came to.
+        lost = self._lost.pop(key, int(again))
+        answer = await self._sender.send(parcels, again=again)
+        if lost or (answer.unknown and answer.status is None):
+            lost += 1
+        decided = decide(
+            answer,
             attempts=attempts,
             parcels=len(parcels),
             images=sum(len(parcel.images) for parcel in parcels),
             again=again,
+            lost=lost,
             options=self._options,
         )
+        if decided.verdict in (Verdict.LATER, Verdict.PAUSE):
+            self._lost[key] = lost
+        return decided
 
     async def _instance(self, batch: Batch, note: Note, attempts: int, again: bool) -> Result:
         """One content, in one request or, when its frames are too many, in several."""

@@ -11,6 +11,8 @@ from watcher.deliver.outcomes import Answer, Situation, Verdict
 from watcher.model import Reason
 from watcher.options import DeliverOptions
 
+# With half of all tries failing, 30 of them miss an acceptance once in a thousand million times.
+_LOST = 10
 _LONGEST_WISH = 6 * 3600.0  # no backend may put us off for longer than this
 
 # The backend was reached and then failed on this very request: the images may be the cause.
@@ -34,21 +36,23 @@ def decide(
     options: DeliverOptions,
     images: int = 1,
     again: bool = False,
+    lost: int = 0,
 ) -> Answer:
     """The answer, or what it has become after so many `attempts` (this one included).
 
     A request that the backend keeps failing on is split, so that one bad image does not hold up
-    its neighbours; alone, it ends in quarantine. While the outcome is unknown this takes three
-    times as long: by then the same key with the same bytes was sent so often that an earlier
-    acceptance would have been repeated. The frames of one Instance are parted only if no earlier
-    request with them can have been accepted (`again` says that one may have). No image is ever
-    given up because nobody could be reached.
+    its neighbours; alone, it ends in quarantine. `lost` counts the tries of this very request from
+    the first on that got no answer and may have been accepted: then this takes ten times as long,
+    whatever the later tries came to, for the pieces have other keys. By then the same bytes were
+    sent so often that an acceptance would have been repeated. The frames of one Instance are
+    parted only if no earlier request with them can have been accepted (`again` says that one may
+    have). No image is ever given up because nobody could be reached.
     """
     if answer.verdict is not Verdict.LATER or not _may_be_the_image(answer):
         return answer
-    lost = answer.unknown and answer.status is None
     divisible = parcels > 1 or (images > 1 and not answer.unknown and not again)
-    if divisible and attempts >= options.split_after * (3 if lost else 1):
+    enough = lost >= _LOST * options.split_after if lost else attempts >= options.split_after
+    if divisible and enough:
         return replace(answer, verdict=Verdict.SPLIT)
     if parcels == 1 and attempts >= options.attempts:
         return replace(answer, verdict=Verdict.QUARANTINE, reason=Reason.EXHAUSTED)
