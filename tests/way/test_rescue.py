@@ -46,8 +46,11 @@ async def test_a_lost_ledger_costs_nothing_and_sends_nothing_twice(
 
 async def test_what_was_sent_since_the_copy_is_not_sent_anew(box: Box, backend: Running) -> None:
     """It stays in the drop folder, so nothing but the journal knows of it: one request was heard
-    of, one was not, for the gateway was killed before it wrote down the answer."""
-    box = replace(box, more='[archive]\nafter_delivery = "keep"\n')
+    of, one was not, for the gateway was killed before it wrote down the answer. Planned anew, what
+    went together would go one by one."""
+    settings = '[archive]\nafter_delivery = "keep"\n[customers.north.deliver]\n'
+    alone = replace(box, more=settings + "batch_images = 1\n")
+    box = replace(box, more=settings + "batch_linger = 60\n")
     drop(ct(0), box.drop / "north", "0.dcm")
     assert (await box.drain()).code == 0
     kept = box.state / "backup"
@@ -66,10 +69,11 @@ async def test_what_was_sent_since_the_copy_is_not_sent_anew(box: Box, backend: 
         assert await nursery.ended() == -signal.SIGKILL
     heard = len(backend.receiver.shelf.images)
     assert heard > 4
+    assert len(backend.receiver.shelf) < heard
     (box.state / "ledger.sqlite").write_bytes(b"\xa5" * 30_000)
     kept.unlink()
     (box.home / "kept").rename(kept)
-    ended = await box.drain()
+    ended = await alone.drain()
     assert ended.code == 0, ended.said
     assert [line["restored"] for line in box.log() if line["event"] == "ledger-unsound"] == [True]
     assert sorted(backend.receiver.shelf.images.values()) == [1] * 7
