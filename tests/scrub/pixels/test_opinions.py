@@ -10,7 +10,7 @@ from watcher.scrub.pixels.opinions import Readings, is_text
 from watcher.scrub.pixels.picture import Budget, Picture, Text
 from watcher.scrub.pixels.planes import Plane
 from watcher.scrub.pixels.reader import Reader, Words
-from watcher.scrub.pixels.reading import PictureReader, halves
+from watcher.scrub.pixels.reading import Look, PictureReader, halves
 from watcher.scrub.pixels.regions import Rectangle
 from watcher.scrub.pixels.textness import Find
 
@@ -78,6 +78,17 @@ def test_a_large_find_is_not_filled_because_a_line_crosses_it() -> None:
     picture = Picture([np.zeros((100, 100), np.uint8)], [])
     first = [Find(((0, 0, 100, 60),), 0.99)]
     assert list(halves(first, [Text((0, 0, 100, 20), 1.0)], picture)) == []
+
+
+@pytest.mark.parametrize(
+    ("side", "score", "text"), [(128, 0.83, True), (128, 0.7, False), (512, 0.83, False)]
+)
+def test_in_a_small_picture_less_is_enough_for_what_nobody_can_read(
+    side: int, score: float, text: bool
+) -> None:
+    """Anatomy looks like text only in a picture that is large enough."""
+    look = Look(Readings(Reader()), OwnWords(frozenset()), side * side, [])
+    assert look.is_text(Find(((0, 0, side, side // 5),), score)) is text
 
 
 def test_nothing_is_read_twice_in_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
