@@ -18,7 +18,7 @@ from watcher.deliver.breaker import Breaker
 from watcher.deliver.courier import Courier, Result
 from watcher.deliver.outcomes import Answer, Verdict
 from watcher.loading import Load
-from watcher.model import Reason, State
+from watcher.model import Reason, State, StudyFields
 from watcher.observe.log import Log
 from watcher.options import DeliverOptions
 from watcher.pipeline import Pipeline
@@ -28,6 +28,8 @@ from watcher.store.records import Move, Row
 from watcher.store.writer import Writer
 
 _IDLE = 30.0
+_HELD = 0.1  # seconds: held back for longer, they may fill a request by now
+_MOMENT = 1.0  # seconds for which a Series that is no longer being sent may go on
 
 
 class Dispatch:
@@ -45,6 +47,7 @@ class Dispatch:
         on_delivered: Callable[[], None],
         on_queued: Callable[[], None],
         paused: Callable[[], bool] = lambda: False,
+        coming: Callable[[], bool] = lambda: False,
     ) -> None:
         self._customer = customer
         self._options = options
@@ -56,6 +59,7 @@ class Dispatch:
         self._on_delivered = on_delivered
         self._on_queued = on_queued
         self._paused = paused
+        self._coming = coming
         self._opened = hours.windows(options.hours)
         self._bell = Bell()
         self._breaker = Breaker()
@@ -64,6 +68,7 @@ class Dispatch:
         self._held = False
         self._look_again = 0.0
         self._under_way: dict[asyncio.Task[None], Load] = {}
+        self._sent_at: dict[StudyFields, float] = {}
         self._closing = False
         self._failure: BaseException | None = None
 
@@ -122,6 +127,7 @@ class Dispatch:
             load = self._planned.popleft()
             task = asyncio.create_task(self._send(load))
             self._under_way[task] = load
+            self._sent_at[load.study] = time.monotonic()
             task.add_done_callback(self._done)
         if not self._breaker.closed:
             await self._put_back()
@@ -134,14 +140,24 @@ class Dispatch:
             self._failure = self._failure or task.exception()
 
     def _may_be_due(self) -> bool:
-        """Whether a look into the ledger can find more than the last one."""
-        return self._news or self._look_again <= time.monotonic()
+        """Whether a look into the ledger can find more than the last one. While images are held
+        back for others that are being prepared, not each of those is a reason to look.
+        """
+        held = self._held and self._coming()
+        return (self._news and not held) or self._look_again <= time.monotonic()
+
+    def _busy(self) -> frozenset[StudyFields]:
+        """The Series that are being sent; one that was a moment ago, while more is coming."""
+        now = time.monotonic()
+        self._sent_at = {study: at for study, at in self._sent_at.items() if now - at < _MOMENT}
+        recent = self._sent_at if self._coming() else ()
+        return frozenset(load.study for load in self._under_way.values()).union(recent)
 
     async def _plan(self, room: int) -> None:
         now = time.time()
         self._news = False
         most = self._options.batch_images * room if self._breaker.closed else 1
-        busy = frozenset(load.study for load in self._under_way.values())
+        busy = self._busy()
 
         def claim(ledger: Ledger) -> loading.Plan:
             return loading.plan(
@@ -152,8 +168,8 @@ class Dispatch:
         self._planned.extend(plan.loads)
         self._held = plan.held
         wait = _IDLE if plan.again is None else min(_IDLE, plan.again - now)
-        self._look_again = time.monotonic() + wait
-        self._news |= bool(plan.loads or plan.broken)  # there may be more than were asked for
+        self._look_again = time.monotonic() + (min(wait, _HELD) if plan.held else wait)
+        self._news |= plan.more
         for row in plan.broken:
             move = Move(State.QUARANTINED, Reason.OUTCOME_UNKNOWN)
             await insist(self._pipeline.settle, row, move)

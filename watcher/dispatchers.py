@@ -33,6 +33,7 @@ class Dispatchers:
         on_delivered: Callable[[], None],
         on_queued: Callable[[], None],
         paused: Callable[[], frozenset[str]],
+        coming: Callable[[str], bool],
     ) -> None:
         self._settings = settings
         self._backend = backend
@@ -43,6 +44,7 @@ class Dispatchers:
         self._on_delivered = on_delivered
         self._on_queued = on_queued
         self._paused = paused
+        self._coming = coming
         self._dispatches: dict[str, Dispatch] = {}
         self._destinations: dict[str, Destination] = {}
         self._new = Bell()
@@ -107,6 +109,7 @@ class Dispatchers:
             self._on_delivered,
             self._on_queued,
             lambda: customer in self._paused(),
+            lambda: self._coming(customer),
         )
 
     def _compare_contracts(self) -> None:

@@ -154,19 +154,6 @@ class Gateway:
             self._room,
             self._clock_set,
         )
-        self._dispatchers = await stack.enter_async_context(
-            Dispatchers(
-                self.settings,
-                backend,
-                pipeline,
-                self._spool,
-                self._writer,
-                self._log,
-                self._tending.ring,
-                self._room,
-                self._paused,
-            )
-        )
         self._preparing = Preparing(
             pipeline,
             self._writer,
@@ -176,6 +163,19 @@ class Gateway:
             self._meet,
             self._moved,
         )
+        dispatchers = Dispatchers(
+            self.settings,
+            backend,
+            pipeline,
+            self._spool,
+            self._writer,
+            self._log,
+            self._tending.ring,
+            self._room,
+            self._paused,
+            self._preparing.at_work_for,
+        )
+        self._dispatchers = await stack.enter_async_context(dispatchers)
         if incomplete:
             await recovering.complete_ledger(settings, self._spool, self._writer, self._log)
             await self._writer.run(lambda it: self._audit.restored(it.connection, time.time()))

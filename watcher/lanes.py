@@ -30,6 +30,11 @@ class Lanes:
         """Who waits here."""
         return frozenset(row.customer for row in self._waiting)
 
+    def hold(self, customer: str) -> bool:
+        """Whether a row of this customer waits here or is under way."""
+        spare = self._spare == customer
+        return spare or self._under_way[customer] > 0 or customer in self.customers()
+
     def put(self, row: Row) -> None:
         """One more that waits."""
         self._waiting.append(row)

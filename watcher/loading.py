@@ -44,7 +44,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What goes now; and when to look again.
+    """What goes now; and when to look again, or, with `more`, that more may be due already.
 
     `held` says that images wait to travel with others of a Series that is being sent; `broken` may
     have been accepted in a request that cannot be made again, for some of its images are gone.
@@ -53,6 +53,7 @@ class Plan:
     loads: tuple[Load, ...]
     again: float | None
     held: bool
+    more: bool
     broken: tuple[Row, ...]
 
 
@@ -94,7 +95,8 @@ def plan(
     loads += [_load(batch, fresh) for batch in ready]
     after = queries.next_due_of(ledger.connection, State.STAGED, customer, now)
     next_look = min((at for at in (later, after) if at is not None), default=None)
-    return Plan(_claimed(ledger, loads), next_look, later is not None, tuple(broken))
+    more = len(rows) == most or bool(broken)
+    return Plan(_claimed(ledger, loads), next_look, later is not None, more, tuple(broken))
 
 
 def _claimed(ledger: Ledger, loads: Sequence[Load]) -> tuple[Load, ...]:

@@ -19,6 +19,7 @@ from watcher.store.records import Row
 from watcher.store.writer import Writer
 
 _ADMIT_AT_ONCE = 16  # a few milliseconds: so long may another's commit have to wait for it
+_AHEAD = 8  # rows that wait here for each worker
 _IDLE = 30.0
 
 
@@ -46,7 +47,7 @@ class Preparing:
         self._on_customer = on_customer
         self._on_state = on_state
         self._lanes = Lanes(workers)
-        self._most = workers * 2
+        self._most = workers * _AHEAD
         self._free = Bell()
         self._under_way: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
@@ -59,6 +60,10 @@ class Preparing:
         """Something may be due now."""
         self._news = True
         self._bell.ring()
+
+    def at_work_for(self, customer: str) -> bool:
+        """Whether more of this customer is about to be staged."""
+        return self._lanes.hold(customer)
 
     def taking(self, intake: Intake) -> list[Coroutine[Any, Any, None]]:
         """The loops that take on new work; cancelled first at a stop."""
@@ -99,12 +104,17 @@ class Preparing:
 
     async def _feed(self) -> None:
         while True:
-            room = max(0, self._most - len(self._lanes))
+            room = self._room()
             due = self._one_each or (room and (self._news or time.monotonic() >= self._again))
             if due and self._disk.open:
                 await self._claim(room)
             else:
                 await self._bell.wait(self._pause())
+
+    def _room(self) -> int:
+        """For how many rows; none while half of them are there: few large claims cost less."""
+        room = self._most - len(self._lanes)
+        return room if room * 2 >= self._most else 0
 
     async def _claim(self, room: int) -> None:
         self._news = self._one_each = False
@@ -134,7 +144,7 @@ class Preparing:
         return await self._writer.run(claim)
 
     def _pause(self) -> float:
-        if not self._disk.open or len(self._lanes) >= self._most:
+        if not self._disk.open or not self._room():
             return _IDLE
         return min(_IDLE, max(0.005, self._again - time.monotonic()))
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import time
+from dataclasses import replace
 from datetime import datetime
 
 from tests.way.box import Box
 from tests.way.images import ct, drop
+from watcher.receiver.app import Running
 
 
 async def test_two_customers_with_a_backlog_do_not_make_a_worker_wait(box: Box) -> None:
@@ -24,3 +27,20 @@ async def test_two_customers_with_a_backlog_do_not_make_a_worker_wait(box: Box) 
     assert len(staged) == 24
     gaps = [(after - before).total_seconds() for before, after in itertools.pairwise(staged)]
     assert max(gaps) < 15
+
+
+async def test_slices_travel_together_while_more_of_them_are_being_prepared(
+    box: Box, backend: Running
+) -> None:
+    """The backend answers faster than one is prepared. The last ones wait for nothing: not for the
+    minute that an image may be held back.
+    """
+    patient = replace(box, more="[customers.north.deliver]\nbatch_linger = 60\n")
+    for number in range(16):
+        drop(ct(number), box.drop / "north", f"{number}.dcm")
+    began = time.monotonic()
+    ended = await patient.drain()
+    assert ended.code == 0, ended.said
+    assert box.states() == {"delivered": 16}
+    assert len(backend.receiver.shelf) <= 4
+    assert time.monotonic() - began < 55

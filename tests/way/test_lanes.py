@@ -85,3 +85,18 @@ def test_what_waits_can_be_given_back() -> None:
     assert taken(lanes) == "b1"
     assert [row.id for row in lanes.empty()] == ["b2"]
     assert taken(lanes) is None
+
+
+def test_who_has_something_in_work_or_waiting_is_told() -> None:
+    """Until the last of it is done, in whichever lane."""
+    lanes = Lanes(1)
+    waiting(lanes, "big", "b1", "b2")
+    waiting(lanes, "urgent", "u1")
+    assert [taken(lanes) for _ in range(2)] == ["b1", "u1*"]
+    assert [lanes.hold(name) for name in ("big", "urgent", "none")] == [True, True, False]
+    done(lanes, "urgent", spare=True)
+    done(lanes, "big")
+    assert [lanes.hold(name) for name in ("big", "urgent")] == [True, False]
+    assert taken(lanes) == "b2"
+    done(lanes, "big")
+    assert not lanes.hold("big")
