@@ -44,6 +44,7 @@ _KNOWN, _KNOWN_COARSE, _MOST = 0.9, 0.3, 0.5
 # What nobody can read is no line of text when it fills more of the picture (beside a line of text,
 # of which it may be the rest: still more), or when its letters are large: those can be read.
 _TOO_LARGE, _TOO_LARGE_BESIDE = 0.25, 0.40
+_HALF = 0.5  # of a small picture: filled by more than that, all of it is
 _CUT = (0.1, 0.8)  # a find is cut in two when so much of it was filled with others
 
 
@@ -102,7 +103,7 @@ class PictureReader:
                 fresh = list(self._read_in_full(planes, faint, look))
             fresh = fresh or list(halves(first, found, picture))
             if not fresh:
-                return found
+                return found + overfull(found, picture)
             found += fresh
             paint(planes + faint, fresh, fill)
         raise RefusedError(Reason.BURNED_IN, "text left after redaction")
@@ -218,15 +219,31 @@ def halves(first: list[Find], found: list[Text], picture: Picture) -> Iterator[T
     """The rest of what was seen before anything was filled, and then was filled in part: what is
     left of a line that another's box has cut is no letter any more, and nobody would see it.
     """
-    known = np.zeros(picture.planes[0].shape, bool)
-    for text in found:
-        left, top, right, bottom = text.box
-        known[top:bottom, left:right] = True
+    known = _filled(found, picture)
     for find in first:
         sure = find.scale == 1 and find.score >= EYE_SURE
         small = _area(find.boxes) < _TOO_LARGE_BESIDE * picture.size
         if sure and small and _CUT[0] < _share(known, find.boxes) < _CUT[1]:
             yield from (Text(box, find.score) for box in find.boxes)
+
+
+def overfull(found: list[Text], picture: Picture) -> list[Text]:
+    """All of a small picture, as one more box, when text fills more than half of it: letters so
+    large end anywhere, and what lies between them is of no use.
+    """
+    if picture.size > _SMALL or _filled(found, picture).sum() <= _HALF * picture.size:
+        return []
+    rows, columns = picture.planes[0].shape
+    return [Text((0, 0, columns, rows), max(text.score for text in found))]
+
+
+def _filled(found: list[Text], picture: Picture) -> NDArray[np.bool_]:
+    """Which pixels the boxes of `found` cover."""
+    known = np.zeros(picture.planes[0].shape, bool)
+    for text in found:
+        left, top, right, bottom = text.box
+        known[top:bottom, left:right] = True
+    return known
 
 
 def _touch(one: Rectangle, other: Rectangle) -> bool:
