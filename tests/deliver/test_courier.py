@@ -261,7 +261,7 @@ async def test_whatever_happens_each_image_is_accepted_once_or_refused(
         return LOST if verdict == GOOD and chance < 0.3 else verdict
 
     backend = Backend(judge)
-    options = DeliverOptions(attempts=10**6, split_after=10**6)
+    options = DeliverOptions(attempts=10**6)
     courier = Courier(backend, options)
     frames = {n: [10] * rng.randint(1, 3) for n in names}
     waiting = {Batch.of([parcel(n, *frames[n]) for n in names], WIDE).id: names}
@@ -274,7 +274,7 @@ async def test_whatever_happens_each_image_is_accepted_once_or_refused(
         assert batch is not None
         if restarts and rng.random() < 0.3:
             courier = Courier(backend, options)
-        results = await courier.deliver(batch, again=True)
+        results = await courier.deliver(batch, attempts=options.split_after, again=True)
         if restarts and rng.random() < 0.1:
             waiting[id_] = members  # killed before the results were written down
             continue
