@@ -92,7 +92,7 @@ def test_in_a_small_picture_less_is_enough_for_what_nobody_can_read(
 
 
 @pytest.mark.parametrize(
-    ("side", "height", "all_of_it"), [(200, 110, True), (200, 90, False), (400, 220, False)]
+    ("side", "height", "all_of_it"), [(200, 70, True), (200, 60, False), (400, 220, False)]
 )
 def test_a_small_picture_that_text_overfills_is_filled_whole(
     side: int, height: int, all_of_it: bool

@@ -44,7 +44,7 @@ _KNOWN, _KNOWN_COARSE, _MOST = 0.9, 0.3, 0.5
 # What nobody can read is no line of text when it fills more of the picture (beside a line of text,
 # of which it may be the rest: still more), or when its letters are large: those can be read.
 _TOO_LARGE, _TOO_LARGE_BESIDE = 0.25, 0.40
-_HALF = 0.5  # of a small picture: filled by more than that, all of it is
+_MUCH = 1 / 3  # of a small picture: filled by more than that, all of it is
 _CUT = (0.1, 0.8)  # a find is cut in two when so much of it was filled with others
 
 
@@ -228,10 +228,10 @@ def halves(first: list[Find], found: list[Text], picture: Picture) -> Iterator[T
 
 
 def overfull(found: list[Text], picture: Picture) -> list[Text]:
-    """All of a small picture, as one more box, when text fills more than half of it: letters so
+    """All of a small picture, as one more box, when text fills more than a third of it: letters so
     large end anywhere, and what lies between them is of no use.
     """
-    if picture.size > _SMALL or _filled(found, picture).sum() <= _HALF * picture.size:
+    if picture.size > _SMALL or _filled(found, picture).sum() <= _MUCH * picture.size:
         return []
     rows, columns = picture.planes[0].shape
     return [Text((0, 0, columns, rows), max(text.score for text in found))]
