@@ -6,9 +6,12 @@ import asyncio
 import importlib
 import os
 import resource
+import select
 import signal
+import threading
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,9 +28,10 @@ _NICE = 10  # the loop that feeds them comes first, and so does an image that mu
 _ENVIRONMENT = frozenset({"PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "VIRTUAL_ENV"})
 
 
-def _start(memory: int, nice: int) -> None:
+def _start(memory: int, nice: int, gateway: int) -> None:
     """Make a worker harmless: no secrets, no terminal, low priority, a bounded memory."""
     quiet_worker()
+    threading.Thread(target=_end_with, args=(gateway,), daemon=True).start()
     for name in [name for name in os.environ if name not in _ENVIRONMENT]:
         del os.environ[name]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -36,6 +40,15 @@ def _start(memory: int, nice: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (_address_space() + memory, most))
+
+
+def _end_with(gateway: int) -> None:
+    """Die with the gateway, also in the middle of a job: the next gateway does that anew, and two
+    at work on one outbox would clear away each other's files.
+    """
+    with suppress(ProcessLookupError):  # it is gone already
+        select.select([os.pidfd_open(gateway)], [], [])
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _address_space() -> int:
@@ -54,7 +67,7 @@ def _pool(options: WorkerOptions, size: int, nice: int) -> ProcessPool:
         max_workers=size,
         max_tasks=2000,
         initializer=_start,
-        initargs=(options.memory, nice),
+        initargs=(options.memory, nice, os.getpid()),
         context=forking.context(),
     )
 

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from tests.way.box import Box
+from tests.way.images import ct, drop
 from watcher.receiver.app import Running
 
 
@@ -21,6 +22,14 @@ def processes_of(box: Box) -> list[int]:
     return found
 
 
+def at_work(box: Box) -> bool:
+    """Whether a file has been claimed for a worker."""
+    if not (box.state / "control.sock").exists():
+        return False
+    with box.ledger() as db:
+        return bool(db.execute("SELECT 1 FROM instances WHERE attempts > 0").fetchone())
+
+
 async def test_workers_end_with_a_killed_gateway(box: Box, backend: Running) -> None:
     """Fork server and workers notice that nobody is there any more."""
     process = await box.start("run", "--settings", str(box.settings))
@@ -31,5 +40,22 @@ async def test_workers_end_with_a_killed_gateway(box: Box, backend: Running) -> 
     process.kill()
     await process.wait()
     async with asyncio.timeout(20):
+        while processes_of(box):  # noqa: ASYNC110 - other processes
+            await asyncio.sleep(0.1)
+
+
+async def test_a_worker_ends_with_a_killed_gateway_in_the_middle_of_a_job(
+    box: Box, backend: Running
+) -> None:
+    """The next gateway does the job anew, and must be alone with the outbox."""
+    drop(ct(1), box.drop / "north", "long.dcm")
+    process = await box.start("-m", "tests.way.slow", str(box.settings), "60")
+    async with asyncio.timeout(60):
+        while not at_work(box):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(1)
+    process.kill()
+    async with asyncio.timeout(20):
+        await process.wait()  # and until nobody holds its output any more
         while processes_of(box):  # noqa: ASYNC110 - other processes
             await asyncio.sleep(0.1)
