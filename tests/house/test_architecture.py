@@ -30,6 +30,7 @@ HOMES = {
     "pydicom": {"dicom"},
     "PIL": {"render"},
     "isal": {"render"},
+    "zlib_ng": {"render"},
     "blake3": {"digest"},
     "pybase64": {"deliver"},
     "sqlite3": {"store", "cli"},  # the verbs hold the connection that store opened

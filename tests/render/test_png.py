@@ -22,6 +22,7 @@ from watcher.digest import fingerprint
 from watcher.model import SpoolFile
 from watcher.options import RenderOptions
 from watcher.render import render
+from watcher.render.coding import Coding
 from watcher.render.filters import ADAPTIVE, SINGLE
 from watcher.render.png import Method, PngWriter
 
@@ -108,13 +109,13 @@ def test_an_error_leaves_no_file(tmp_path: Path) -> None:
 
 
 def test_the_method_of_another_frame_changes_the_size_and_no_pixel(tmp_path: Path) -> None:
-    """Every choice of filters and window, on rows for which another one would be chosen."""
+    """Every choice of filters and coding, on rows for which another one would be chosen."""
     for rows in (noise((40, 30), "u1"), noise((40, 30, 3), "u1"), noise((40, 30), "u2")):
         colour = rows.ndim == 3
         for filters in (ADAPTIVE[colour], *((kind,) for kind in SINGLE[colour])):
-            for window in (9, 15):
+            for coding in Coding:
                 path = tmp_path / "a.png"
-                with PngWriter(path, 40, rows[:1], method=Method(filters, window)) as writer:
+                with PngWriter(path, 40, rows[:1], method=Method(filters, coding)) as writer:
                     writer.write(rows)
                     writer.close(path.name)
                 assert np.array_equal(decode(path.read_bytes()), rows)

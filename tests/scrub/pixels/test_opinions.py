@@ -10,7 +10,7 @@ from watcher.scrub.pixels.opinions import Readings, is_text
 from watcher.scrub.pixels.picture import Budget, Picture, Text
 from watcher.scrub.pixels.planes import Plane
 from watcher.scrub.pixels.reader import Reader, Words
-from watcher.scrub.pixels.reading import Look, PictureReader, halves, overfull
+from watcher.scrub.pixels.reading import Look, PictureReader, halves
 from watcher.scrub.pixels.regions import Rectangle
 from watcher.scrub.pixels.textness import Find
 
@@ -89,19 +89,6 @@ def test_in_a_small_picture_less_is_enough_for_what_nobody_can_read(
     """Anatomy looks like text only in a picture that is large enough."""
     look = Look(Readings(Reader()), OwnWords(frozenset()), side * side, [])
     assert look.is_text(Find(((0, 0, side, side // 5),), score)) is text
-
-
-@pytest.mark.parametrize(
-    ("side", "height", "all_of_it"), [(200, 70, True), (200, 60, False), (400, 220, False)]
-)
-def test_a_small_picture_that_text_overfills_is_filled_whole(
-    side: int, height: int, all_of_it: bool
-) -> None:
-    """Two lines that overlap count once."""
-    picture = Picture([np.zeros((side, side), np.uint8)], [])
-    lines = [Text((0, 0, side, height), 0.8), Text((0, 10, side, height - 10), 0.9)]
-    got = overfull(lines, picture)
-    assert got == ([Text((0, 0, side, side), 0.9)] if all_of_it else [])
 
 
 def test_nothing_is_read_twice_in_one_look(monkeypatch: pytest.MonkeyPatch) -> None:

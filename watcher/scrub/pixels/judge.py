@@ -25,6 +25,7 @@ from watcher.scrub.pixels.planes import Planes
 from watcher.scrub.pixels.reading import PictureReader
 from watcher.scrub.pixels.recipe import read_rules
 from watcher.scrub.pixels.regions import Rectangle, RuleBook, apply_rules, as_rectangles
+from watcher.scrub.pixels.room import with_room
 
 HERE = Path(__file__).parent
 
@@ -122,13 +123,14 @@ class PixelJudge:
             high_bits |= used
             paint(picture.planes + picture.faint, ruled, fill)
             cine.take(picture)
+        texts = [*ruled, *with_room(cine.found, frames.rows, frames.columns)]
         return PixelVerdict(
             verdict=_word(ruled, cine.found, budget.spent),
-            boxes=tuple((0, *text.box) for text in [*ruled, *cine.found]),
+            boxes=tuple((0, *text.box) for text in texts),
             clear_high_bits=high_bits,
             report=PixelReport(
                 suspect=suspect,
-                scores=tuple(round(text.score, 3) for text in [*ruled, *cine.found]),
+                scores=tuple(round(text.score, 3) for text in texts),
                 readings=budget.spent,
                 device=Device.of(dataset, frames.rows, frames.columns).row,
                 ruled=regions.known_device,

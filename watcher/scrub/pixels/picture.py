@@ -6,9 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from watcher.scrub.pixels.planes import Plane
 from watcher.scrub.pixels.regions import Rectangle
+
+SMALL = 1 << 16
+"""Pixels of a picture that shows little: a large find or a large letter is no anatomy in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +76,12 @@ def paint(planes: list[Plane], texts: Iterable[Text], fill: int) -> None:
         left, top, right, bottom = text.box
         for plane in planes:
             plane[top:bottom, left:right] = np.uint8(fill)
+
+
+def covered(texts: Iterable[Text], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which pixels of a (rows, columns) picture the boxes of `texts` cover."""
+    known = np.zeros(shape, bool)
+    for text in texts:
+        left, top, right, bottom = text.box
+        known[top:bottom, left:right] = True
+    return known

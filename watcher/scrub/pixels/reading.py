@@ -14,7 +14,7 @@ from watcher.model import Reason
 from watcher.scrub.pixels.letters import whole
 from watcher.scrub.pixels.marks import Markers, OwnWords
 from watcher.scrub.pixels.opinions import EYE_SURE, Opinion, Readings, completed, is_text
-from watcher.scrub.pixels.picture import Budget, Picture, Text, paint
+from watcher.scrub.pixels.picture import SMALL, Budget, Picture, Text, covered, paint
 from watcher.scrub.pixels.planes import Plane
 from watcher.scrub.pixels.reader import Reader, Words
 from watcher.scrub.pixels.regions import Rectangle
@@ -24,8 +24,8 @@ from watcher.scrub.pixels.textness import Find, Textness
 # find reaches, and what is text even if nobody can read it: of 268 finds in text-free pictures none
 # scored as much, of 85 small planted strings all but 2.
 LOOK, LOOK_COARSE, EDGE, SURE = 0.40, 0.60, 0.40, 0.90
-# The same in a picture of at most so many pixels: of 91 ordinary ones none has a find of 0.60.
-_SMALL, SURE_SMALL = 1 << 16, 0.80
+# The same in a small picture: of 91 ordinary ones none has a find of 0.60.
+SURE_SMALL = 0.80
 # The same where nothing speaks for text yet: of 210 planted strings none scored below 0.75.
 GATE, GATE_COARSE = 0.60, 0.75
 # What is enough for a suspect picture of a known device to be read in full: a find that scores
@@ -44,7 +44,6 @@ _KNOWN, _KNOWN_COARSE, _MOST = 0.9, 0.3, 0.5
 # What nobody can read is no line of text when it fills more of the picture (beside a line of text,
 # of which it may be the rest: still more), or when its letters are large: those can be read.
 _TOO_LARGE, _TOO_LARGE_BESIDE = 0.25, 0.40
-_MUCH = 1 / 3  # of a small picture: filled by more than that, all of it is
 _CUT = (0.1, 0.8)  # a find is cut in two when so much of it was filled with others
 
 
@@ -67,7 +66,7 @@ class Look:
         """Whether it is text though nobody can read it: sure, and no larger than a line is."""
         beside = any(_touch(line, box) for line in self.lines for box in find.boxes)
         most = (_TOO_LARGE_BESIDE if beside else _TOO_LARGE) * self.size
-        sure = SURE if self.size > _SMALL else SURE_SMALL
+        sure = SURE if self.size > SMALL else SURE_SMALL
         return find.score >= sure and find.scale == 1 and _area(find.boxes) < most
 
 
@@ -103,7 +102,7 @@ class PictureReader:
                 fresh = list(self._read_in_full(planes, faint, look))
             fresh = fresh or list(halves(first, found, picture))
             if not fresh:
-                return found + overfull(found, picture)
+                return found
             found += fresh
             paint(planes + faint, fresh, fill)
         raise RefusedError(Reason.BURNED_IN, "text left after redaction")
@@ -219,31 +218,12 @@ def halves(first: list[Find], found: list[Text], picture: Picture) -> Iterator[T
     """The rest of what was seen before anything was filled, and then was filled in part: what is
     left of a line that another's box has cut is no letter any more, and nobody would see it.
     """
-    known = _filled(found, picture)
+    known = covered(found, picture.planes[0].shape)
     for find in first:
         sure = find.scale == 1 and find.score >= EYE_SURE
         small = _area(find.boxes) < _TOO_LARGE_BESIDE * picture.size
         if sure and small and _CUT[0] < _share(known, find.boxes) < _CUT[1]:
             yield from (Text(box, find.score) for box in find.boxes)
-
-
-def overfull(found: list[Text], picture: Picture) -> list[Text]:
-    """All of a small picture, as one more box, when text fills more than a third of it: letters so
-    large end anywhere, and what lies between them is of no use.
-    """
-    if picture.size > _SMALL or _filled(found, picture).sum() <= _MUCH * picture.size:
-        return []
-    rows, columns = picture.planes[0].shape
-    return [Text((0, 0, columns, rows), max(text.score for text in found))]
-
-
-def _filled(found: list[Text], picture: Picture) -> NDArray[np.bool_]:
-    """Which pixels the boxes of `found` cover."""
-    known = np.zeros(picture.planes[0].shape, bool)
-    for text in found:
-        left, top, right, bottom = text.box
-        known[top:bottom, left:right] = True
-    return known
 
 
 def _touch(one: Rectangle, other: Rectangle) -> bool:

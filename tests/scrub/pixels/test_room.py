@@ -1,0 +1,41 @@
+"""How much more is filled than what was seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from watcher.scrub.pixels.picture import Text
+from watcher.scrub.pixels.regions import Rectangle
+from watcher.scrub.pixels.room import with_room
+
+
+@pytest.mark.parametrize(
+    ("side", "height", "all_of_it"), [(200, 60, True), (200, 50, False), (400, 220, False)]
+)
+def test_a_small_picture_that_text_overfills_is_filled_whole(
+    side: int, height: int, all_of_it: bool
+) -> None:
+    """Two lines that overlap count once; the room around the lower line's end counts, too."""
+    lines = [Text((0, 0, side, height), 0.8), Text((0, 10, side, height - 10), 0.9)]
+    got = with_room(lines, side, side)
+    assert got[2:] == ([Text((0, 0, side, side), 0.9)] if all_of_it else [])
+
+
+@pytest.mark.parametrize(
+    ("box", "filled"),
+    [
+        ((100, 100, 300, 140), (80, 90, 320, 150)),  # lying, 40 high
+        ((100, 100, 140, 300), (90, 80, 150, 320)),  # standing
+        ((10, 5, 300, 45), (0, 0, 320, 55)),  # the picture ends
+        ((250, 440, 490, 480), (230, 430, 500, 490)),
+        ((100, 100, 300, 131), (100, 100, 300, 131)),  # 31 high
+    ],
+)
+def test_large_letters_get_room(box: Rectangle, filled: Rectangle) -> None:
+    """Half of a line's height along it, a quarter across it, within the picture."""
+    assert with_room([Text(box, 0.9)], 490, 500) == [Text(filled, 0.9)]
+
+
+def test_of_nothing_nothing_is_filled() -> None:
+    """Also in a small picture."""
+    assert with_room([], 16, 16) == []

@@ -1,0 +1,44 @@
+"""What is filled beyond what was seen: room around large letters, or all of a small picture.
+
+Done once, after the last frame is read: a box that grew earlier would cut what nobody has seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from watcher.scrub.pixels.picture import SMALL, Text, covered
+
+# Of a line this high, in pixels, the readers see the middle of each letter better than its ends:
+# so many of its heights are filled beyond them, across it and along it.
+_LARGE, _ACROSS, _ALONG = 32, 0.25, 0.5
+_MUCH = 1 / 3  # of a small picture: filled by more than that, all of it is
+
+
+def with_room(texts: list[Text], rows: int, columns: int) -> list[Text]:
+    """The texts of a picture of `rows` x `columns` pixels, as they are to be filled.
+
+    Where they fill more than a third of a small picture one more box takes all of it: letters so
+    large end anywhere, and what lies between them is of no use.
+    """
+    roomy = [_roomy(text, rows, columns) for text in texts]
+    size = rows * columns
+    if size <= SMALL and covered(roomy, (rows, columns)).sum() > _MUCH * size:
+        roomy.append(Text((0, 0, columns, rows), max(text.score for text in roomy)))
+    return roomy
+
+
+def _roomy(text: Text, rows: int, columns: int) -> Text:
+    left, top, right, bottom = text.box
+    height = min(right - left, bottom - top)
+    if height < _LARGE:
+        return text
+    across, along = int(_ACROSS * height), int(_ALONG * height)
+    aside, down = (along, across) if right - left >= bottom - top else (across, along)
+    box = (
+        max(0, left - aside),
+        max(0, top - down),
+        min(columns, right + aside),
+        min(rows, bottom + down),
+    )
+    return replace(text, box=box)
