@@ -107,10 +107,10 @@ class Pipeline:
             return later.outcome
         return await self._workers.prepare(job, spare=spare)
 
-    async def conclude(self, row: Row, outcome: Outcome) -> State:
-        """Write down what came of an attempt."""
+    async def conclude(self, row: Row, outcome: Outcome, within: float = 0.0) -> State:
+        """Write down what came of an attempt; a success `within` so many seconds."""
         if isinstance(outcome, Prepared):
-            return await self._stage(row, outcome)
+            return await self._stage(row, outcome, within)
         settings = self._settings()
         move = policy.after_prepare(
             row, outcome, self._clock(), settings.intake, settings.workers.attempts
@@ -118,11 +118,11 @@ class Pipeline:
         keep = policy.suspicious(outcome) and move.state is State.QUEUED
         return await self.settle(row, move, keep_attempts=keep)
 
-    async def _stage(self, row: Row, prepared: Prepared) -> State:
+    async def _stage(self, row: Row, prepared: Prepared, within: float) -> State:
         now = self._clock()
         replace = self._settings().of(row.customer).intake.conflict == "replace"
         move = await self._writer.run(
-            lambda ledger: ledger.stage(row, prepared, now, replace=replace)
+            lambda ledger: ledger.stage(row, prepared, now, replace=replace), within=within
         )
         if move.state is not State.STAGED:
             return await self.settle(row, move)

@@ -20,6 +20,7 @@ from watcher.store.writer import Writer
 
 _ADMIT_AT_ONCE = 16  # a few milliseconds: so long may another's commit have to wait for it
 _AHEAD = 8  # rows that wait here for each worker
+_COMPANY = 0.03  # seconds: one that waits for those behind it anyway shares their commit
 _IDLE = 30.0
 
 
@@ -175,7 +176,8 @@ class Preparing:
         outcome = await self._pipeline.attempt(row, spare=spare)
         self._lanes.done(row, spare)
         self._free.ring()  # its worker is free, whatever the ledger still has to do
-        state = await insist(self._pipeline.conclude, row, outcome)
+        within = _COMPANY if self._lanes.hold(row.customer) else 0.0
+        state = await insist(self._pipeline.conclude, row, outcome, within)
         self._on_state(row.customer, state)
         if state is State.QUEUED:
             self.ring()  # it falls due again

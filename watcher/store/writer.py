@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -28,6 +30,7 @@ Item = tuple[Work, Future[Any]]
 
 _GROUP = 512
 _STRIKES = 20
+_IDLE = 60.0  # seconds; anything new rings
 _PATIENCE = 8
 """How many commits may go before bulk that waits."""
 
@@ -44,26 +47,37 @@ class Writer:
         self._ledger = Ledger(self._connection, self._journal)
         self._prompt: deque[Item] = deque()
         self._bulk: deque[Item] = deque()
+        self._patient: list[Item] = []
+        self._due = math.inf  # when the first of the patient ones can wait no more
         self._closing = False
         self._passed_over = 0
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Callable[[Ledger], T], *, bulk: bool = False) -> T:
+    async def run(
+        self, work: Callable[[Ledger], T], *, within: float = 0.0, bulk: bool = False
+    ) -> T:
         """Do `work` and return its result once it is durable.
 
-        `bulk` is what many files cause at once and nobody waits for: it stands behind everything
-        else, in a transaction of its own, so that one's backlog does not hold up another's image.
+        With `within` it waits so many seconds for others to share a commit with. `bulk` is what
+        many files cause at once and nobody waits for: it stands behind everything else, in a
+        transaction of its own, so that one's backlog does not hold up another's image.
         Raises what `work` raised, or DeferredError(DISK_FULL) when the commit found no room.
         """
-        return await asyncio.wrap_future(self.submit(work, bulk=bulk))
+        return await asyncio.wrap_future(self.submit(work, within=within, bulk=bulk))
 
-    def submit(self, work: Callable[[Ledger], T], *, bulk: bool = False) -> Future[T]:
+    def submit(
+        self, work: Callable[[Ledger], T], *, within: float = 0.0, bulk: bool = False
+    ) -> Future[T]:
         """As `run`, for callers without an event loop."""
         done: Future[T] = Future()
         with self._news:
-            (self._bulk if bulk else self._prompt).append((work, done))
+            if within > 0:
+                self._patient.append((work, done))
+                self._due = min(self._due, time.monotonic() + within)
+            else:
+                (self._bulk if bulk else self._prompt).append((work, done))
             self._news.notify()
         return done
 
@@ -87,13 +101,18 @@ class Writer:
     def _gather(self) -> list[Item]:
         """What shares the next commit; nothing at the end."""
         with self._news:
-            while not (self._prompt or self._bulk or self._closing):
-                self._news.wait()
-            if self._bulk and (not self._prompt or self._passed_over >= _PATIENCE):
+            while not (self._prompt or self._bulk or self._closing or self._overdue()):
+                self._news.wait(min(_IDLE, self._due - time.monotonic()))
+            urgent = self._prompt or self._overdue()
+            if self._bulk and (not urgent or self._passed_over >= _PATIENCE):
                 self._passed_over = 0
                 return [self._bulk.popleft()]
             self._passed_over += bool(self._bulk)
-            return [self._prompt.popleft() for _ in range(min(_GROUP, len(self._prompt)))]
+            along, self._patient, self._due = self._patient, [], math.inf
+            return along + [self._prompt.popleft() for _ in range(min(_GROUP, len(self._prompt)))]
+
+    def _overdue(self) -> bool:
+        return self._due <= time.monotonic()
 
     def _commit(self, waiting: list[Item]) -> None:
         db = self._connection

@@ -81,14 +81,23 @@ def test_a_large_find_is_not_filled_because_a_line_crosses_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("side", "score", "text"), [(128, 0.83, True), (128, 0.7, False), (512, 0.83, False)]
+    ("side", "high", "scale", "score", "text"),
+    [
+        (256, 50, 1, 0.83, True),
+        (256, 50, 1, 0.65, False),
+        (256, 200, 4, 0.83, True),
+        (512, 50, 1, 0.83, False),
+        (512, 50, 1, 0.95, True),
+        (512, 50, 2, 0.95, False),
+        (512, 200, 1, 0.95, False),
+    ],
 )
 def test_in_a_small_picture_less_is_enough_for_what_nobody_can_read(
-    side: int, score: float, text: bool
+    side: int, high: int, scale: int, score: float, text: bool
 ) -> None:
     """Anatomy looks like text only in a picture that is large enough."""
     look = Look(Readings(Reader()), OwnWords(frozenset()), side * side, [])
-    assert look.is_text(Find(((0, 0, side, side // 5),), score)) is text
+    assert look.is_text(Find(((0, 0, side, high),), score, scale)) is text
 
 
 def test_nothing_is_read_twice_in_one_look(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from watcher.scrub.pixels.room import with_room
 
 
 @pytest.mark.parametrize(
-    ("side", "height", "all_of_it"), [(200, 60, True), (200, 50, False), (400, 220, False)]
+    ("side", "height", "all_of_it"), [(200, 45, True), (200, 35, False), (400, 220, False)]
 )
 def test_a_small_picture_that_text_overfills_is_filled_whole(
     side: int, height: int, all_of_it: bool
@@ -24,15 +24,15 @@ def test_a_small_picture_that_text_overfills_is_filled_whole(
 @pytest.mark.parametrize(
     ("box", "filled"),
     [
-        ((100, 100, 300, 140), (80, 90, 320, 150)),  # lying, 40 high
-        ((100, 100, 140, 300), (90, 80, 150, 320)),  # standing
-        ((10, 5, 300, 45), (0, 0, 320, 55)),  # the picture ends
-        ((250, 440, 490, 480), (230, 430, 500, 490)),
+        ((100, 100, 300, 140), (60, 90, 340, 150)),  # lying, 40 high
+        ((100, 100, 140, 300), (90, 60, 150, 340)),  # standing
+        ((10, 5, 300, 45), (0, 0, 340, 55)),  # the picture ends
+        ((250, 440, 490, 480), (210, 430, 500, 490)),
         ((100, 100, 300, 131), (100, 100, 300, 131)),  # 31 high
     ],
 )
 def test_large_letters_get_room(box: Rectangle, filled: Rectangle) -> None:
-    """Half of a line's height along it, a quarter across it, within the picture."""
+    """A line's height along it, a quarter across it, within the picture."""
     assert with_room([Text(box, 0.9)], 490, 500) == [Text(filled, 0.9)]
 
 

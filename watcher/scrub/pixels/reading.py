@@ -15,7 +15,7 @@ from watcher.scrub.pixels.letters import whole
 from watcher.scrub.pixels.marks import Markers, OwnWords
 from watcher.scrub.pixels.opinions import EYE_SURE, Opinion, Readings, completed, is_text
 from watcher.scrub.pixels.picture import SMALL, Budget, Picture, Text, covered, paint
-from watcher.scrub.pixels.planes import Plane
+from watcher.scrub.pixels.planes import Plane, locally
 from watcher.scrub.pixels.reader import Reader, Words
 from watcher.scrub.pixels.regions import Rectangle
 from watcher.scrub.pixels.textness import Find, Textness
@@ -24,8 +24,9 @@ from watcher.scrub.pixels.textness import Find, Textness
 # find reaches, and what is text even if nobody can read it: of 268 finds in text-free pictures none
 # scored as much, of 85 small planted strings all but 2.
 LOOK, LOOK_COARSE, EDGE, SURE = 0.40, 0.60, 0.40, 0.90
-# The same in a small picture: of 91 ordinary ones none has a find of 0.60.
-SURE_SMALL = 0.80
+# The same in a small picture, at any scale, for letters that overfill it look like nothing else:
+# of 91 ordinary ones none has a find of 0.50.
+SURE_SMALL = 0.70
 # The same where nothing speaks for text yet: of 210 planted strings none scored below 0.75.
 GATE, GATE_COARSE = 0.60, 0.75
 # What is enough for a suspect picture of a known device to be read in full: a find that scores
@@ -64,10 +65,11 @@ class Look:
 
     def is_text(self, find: Find) -> bool:
         """Whether it is text though nobody can read it: sure, and no larger than a line is."""
+        if self.size <= SMALL:
+            return find.score >= SURE_SMALL
         beside = any(_touch(line, box) for line in self.lines for box in find.boxes)
         most = (_TOO_LARGE_BESIDE if beside else _TOO_LARGE) * self.size
-        sure = SURE if self.size > SMALL else SURE_SMALL
-        return find.score >= sure and find.scale == 1 and _area(find.boxes) < most
+        return find.score >= SURE and find.scale == 1 and _area(find.boxes) < most
 
 
 class PictureReader:
@@ -153,6 +155,10 @@ class PictureReader:
             finds = list(self._detected(plane))
             if number >= len(planes):
                 finds += self._textness.find(plane, LOOK, EDGE)
+            yield from self._judged(plane, finds, look, unread=False)
+        for plane in [locally(plane) for plane in planes]:  # each kept: readings know it by id
+            # Small letters only: edges of anatomy are equally strong there, and read as large ones.
+            finds = [f for f in self._textness.find(plane, LOOK, EDGE) if f.scale == 1]
             yield from self._judged(plane, finds, look, unread=False)
 
     def _judged(

@@ -9,16 +9,16 @@ from dataclasses import replace
 
 from watcher.scrub.pixels.picture import SMALL, Text, covered
 
-# Of a line this high, in pixels, the readers see the middle of each letter better than its ends:
-# so many of its heights are filled beyond them, across it and along it.
-_LARGE, _ACROSS, _ALONG = 32, 0.25, 0.5
-_MUCH = 1 / 3  # of a small picture: filled by more than that, all of it is
+# Of a line this high, in pixels, the readers see the middle better than the ends: so many of its
+# heights are filled beyond what they saw, across it and, a letter or so, along it.
+_LARGE, _ACROSS, _ALONG = 32, 0.25, 1.0
+_MUCH = 1 / 4  # of a small picture: filled by more than that, all of it is
 
 
 def with_room(texts: list[Text], rows: int, columns: int) -> list[Text]:
     """The texts of a picture of `rows` x `columns` pixels, as they are to be filled.
 
-    Where they fill more than a third of a small picture one more box takes all of it: letters so
+    Where they fill more than a quarter of a small picture one more box takes all of it: letters so
     large end anywhere, and what lies between them is of no use.
     """
     roomy = [_roomy(text, rows, columns) for text in texts]
