@@ -1,9 +1,9 @@
-"""How bytes of ours are fingerprinted: BLAKE3, 10 to 20 times as fast as SHA-256 without SHA-NI.
+"""How bytes are fingerprinted: BLAKE3, 10 to 20 times as fast as SHA-256 without SHA-NI.
 
-The digest of a source file stays SHA-256: by it a ledger knows what was delivered, before an
-upgrade and after a way back, and the Idempotency-Key is made of it. Everything that this program
-writes is fingerprinted here. A fingerprint names its algorithm ("blake3:" and 64 hex digits); a
-bare one is the SHA-256 of an earlier version, whose staged files are still compared with it.
+A fingerprint names its algorithm ("blake3:" and 64 hex digits); a bare one is the SHA-256 of an
+earlier version, whose staged files are still compared with it. By the fingerprint of an original
+the ledger knows what was delivered, and the Idempotency-Key is made of it: a customer whose key was
+made by an earlier version keeps SHA-256 there, see `CustomerKey`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import hashlib
 
 from blake3 import blake3
 
-_BLAKE3 = "blake3:"
+BLAKE3 = "blake3:"
+"""What fingerprints are made of from now on."""
+SHA256 = ""
+"""What those of an earlier version begin with."""
 
 
 class Fingerprint:
@@ -20,8 +23,8 @@ class Fingerprint:
 
     __slots__ = ("_prefix", "_running", "update")
 
-    def __init__(self, like: str = _BLAKE3) -> None:
-        self._prefix = _BLAKE3 if like.startswith(_BLAKE3) else ""
+    def __init__(self, like: str = BLAKE3) -> None:
+        self._prefix = BLAKE3 if like.startswith(BLAKE3) else ""
         self._running = blake3() if self._prefix else hashlib.sha256()
         self.update = self._running.update
 
@@ -31,4 +34,4 @@ class Fingerprint:
 
 def fingerprint(data: bytes) -> str:
     """The fingerprint of `data`."""
-    return f"{_BLAKE3}{blake3(data).hexdigest()}"
+    return f"{BLAKE3}{blake3(data).hexdigest()}"

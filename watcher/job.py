@@ -49,7 +49,7 @@ class Seen:
     `reason` and `detail` why the pixels or the header are refused, "" when they are not.
     """
 
-    source_sha256: str
+    source_digest: str
     frames: int
     rows: int
     columns: int

@@ -192,7 +192,7 @@ class PixelReport:
 class Prepared:
     """What a worker hands back for one Instance: names, hashes and pseudonyms, no pixels.
 
-    `source_sha256` is over the bytes that were actually scrubbed; `content_key` is the same under
+    `source_digest` is over the bytes that were actually scrubbed; `content_key` is the same under
     the customer's key, and the only form of it that leaves the box (Idempotency-Key).
     `uid_digest` is a keyed hash of the original SOP Instance UID, to find the same Instance with
     other bytes. `verdict` says how the pixels were cleared, `steps_ms` where the time went,
@@ -200,7 +200,7 @@ class Prepared:
     and `pixels` why.
     """
 
-    source_sha256: str
+    source_digest: Annotated[str, Field(alias="source_sha256")]
     content_key: str
     signature: Signature
     uid_digest: str
@@ -223,7 +223,7 @@ class Review:
     every frame; `actor` is who said so.
     """
 
-    source_sha256: str
+    source_digest: Annotated[str, Field(alias="source_sha256")]
     boxes: tuple[tuple[int, int, int, int, int], ...]
     actor: str
 

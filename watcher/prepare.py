@@ -172,7 +172,8 @@ def _instance(job: Job, source: memoryview, signature: Signature, steps: _Steps)
         part = part10.parse(source, walked, job.limits)
         decoder = dicom_frames.open_frames(part, job.limits)
     with steps.step("hash"):
-        digest = paging.digest(source)  # without keeping a mapped file resident
+        key = _key(job.key_file)
+        digest = paging.digest(source, key.like)  # without keeping a mapped file resident
     with steps.step("scrub"):
         approved = _approved(job, digest)
         scrubbed = scrubber_of(job).scrub(part, decoder, approved)
@@ -187,8 +188,8 @@ def _instance(job: Job, source: memoryview, signature: Signature, steps: _Steps)
         with steps.step("body"):
             body.write_body(job.out / f"{job.id}.json", study, images, job.out)
     return Prepared(
-        source_sha256=digest,
-        content_key=_pseudonyms(job.key_file).digest("content", digest),
+        source_digest=digest,
+        content_key=Pseudonyms(key).digest("content", digest),
         signature=signature,
         uid_digest=scrubbed.uid_digest,
         study=study,
@@ -206,7 +207,7 @@ def _approved(job: Job, digest: str) -> tuple[tuple[int, int, int, int, int], ..
     """The boxes of a person, who has decided on no other bytes than those."""
     if job.review is None:
         return None
-    if job.review.source_sha256 != digest:
+    if job.review.source_digest != digest:
         raise RefusedError(Reason.BURNED_IN, "changed after it was reviewed")
     return job.review.boxes
 
@@ -252,8 +253,8 @@ def _prove(scrubbed: Scrubbed, data: bytes) -> None:
 
 
 @functools.lru_cache(maxsize=256)
-def _pseudonyms(key_file: Path) -> Pseudonyms:
-    return Pseudonyms(load_key(key_file))
+def _key(key_file: Path) -> CustomerKey:
+    return load_key(key_file)
 
 
 @functools.lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from watcher.errors import ConfigError
 from watcher.observe.log import Log
+from watcher.scrub.keys import load_key
 from watcher.settings import Settings
 from watcher.store import clocks, queries, rescue
 from watcher.store.spool import Spool
@@ -32,9 +33,13 @@ async def prove_ledger(state: Path, log: Log) -> bool:
 
 
 async def complete_ledger(settings: Settings, spool: Spool, writer: Writer, log: Log) -> None:
-    """Enter into a restored ledger what archive and quarantine know better."""
+    """Enter into a restored ledger what archive and quarantine know better. As `recover` raises."""
     root, now = settings.intake.root, time.time()
-    found = await writer.run(lambda ledger: rescue.complete(ledger, spool, root, now))
+
+    def like(customer: str) -> str:
+        return load_key(_key_of(spool, customer)).like
+
+    found = await writer.run(lambda ledger: rescue.complete(ledger, spool, root, now, like))
     await asyncio.to_thread(rescue.completed, spool.state)
     log.event(
         "ledger-completed",
@@ -50,12 +55,18 @@ async def recover(spool: Spool, writer: Writer, log: Log) -> None:
     await writer.run(lambda ledger: clocks.distrust(ledger, time.time()))
     claims = await writer.run(lambda ledger: ledger.release_claims(begun))
     for tally in await writer.run(lambda ledger: queries.tallies(ledger.connection)):
-        if not spool.key_of(tally.customer).exists():
-            raise ConfigError(
-                f"the key of customer {tally.customer!r} is missing from state/keys: put it "
-                "back from a backup; a new key would give the same patient a new pseudonym"
-            )
+        _key_of(spool, tally.customer)
     there = await asyncio.to_thread(spool.in_outbox)
     wanted = await writer.run(lambda ledger: queries.with_outbox(ledger.connection, there))
     swept = await asyncio.to_thread(spool.sweep_outbox, wanted)
     log.event("recovered", claims=claims, swept=swept)
+
+
+def _key_of(spool: Spool, customer: str) -> Path:
+    path = spool.key_of(customer)
+    if not path.exists():
+        raise ConfigError(
+            f"the key of customer {customer!r} is missing from state/keys: put it "
+            "back from a backup; a new key would give the same patient a new pseudonym"
+        )
+    return path

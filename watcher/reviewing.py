@@ -46,7 +46,7 @@ class _Wish(BaseModel):
     verb: str = Field("look", pattern=r"^(look|approve|reject|release|rule)$")
     frame: int = Field(0, ge=0)
     boxes: tuple[tuple[int, int, int, int], ...] | None = Field(None, max_length=_MOST_BOXES)
-    sha256: str = ""
+    digest: str = Field("", pattern=r"^((blake3:)?[0-9a-f]{64})?$")
     under: bool = False
     values: bool = False
 
@@ -147,7 +147,7 @@ class Reviewing:
             **facts,
             **shown,
             "why": seen.detail,
-            "sha256": seen.source_sha256,
+            "digest": seen.source_digest,
             "boxes": [box[1:] for box in seen.boxes],
             "picture": base64.b64encode(seen.png).decode(),
             "ruleable": self.settings.of(row.customer).pixels.recipe is not None,
@@ -162,9 +162,9 @@ class Reviewing:
         if wish.verb == "rule":
             return await self._rule(row, wish, person)
         if wish.verb == "approve":
-            if wish.boxes is None or len(wish.sha256) != 64:
+            if wish.boxes is None or not wish.digest:
                 raise NotPossibleError("an approval needs the boxes of what was looked at")
-            review = Review(wish.sha256, wish.everywhere or (), person.name)
+            review = Review(wish.digest, wish.everywhere or (), person.name)
             answer: Answer = await self.writer.run(
                 lambda it: operations.approve(it, self.spool, person, row.id, review, there, now)
             )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 
+from watcher.dicom import paging
 from watcher.dicom.frames import open_frames
 from watcher.dicom.part10 import Part10, parse
 from watcher.dicom.scrubbed import Box, Frames
@@ -16,6 +16,7 @@ from watcher.model import Deferred, Excluded, Reason, Refused
 from watcher.prepare import scrubber_of, shielded
 from watcher.render.picture import dumped
 from watcher.scrub.explain import explain
+from watcher.scrub.keys import load_key
 from watcher.scrub.pixels.devices import Device, draft_rule
 from watcher.scrub.pixels.planes import Planes
 from watcher.scrub.pixels.recipe import extended
@@ -48,7 +49,7 @@ def _look(wish: Look) -> Seen:
     device = Device.of(part.dataset, frames.rows, frames.columns)
     masked = boxes if wish.boxes is None else wish.boxes
     return Seen(
-        source_sha256=hashlib.sha256(source).hexdigest(),
+        source_digest=paging.digest(source, load_key(wish.job.key_file).like),
         frames=frames.number,
         rows=frames.rows,
         columns=frames.columns,

@@ -91,7 +91,7 @@ async def test_boxes_of_a_person_are_filled_and_proved_by_the_worker(
     """Delivered with the verdict "approved", without the banner, the person in the audit."""
     id_ = site.ids[0]
     _, told = await site.post("api/look", {"id": id_})
-    wish = {"id": id_, "verb": "approve", "sha256": told["sha256"], "boxes": [BANNER]}
+    wish = {"id": id_, "verb": "approve", "digest": told["digest"], "boxes": [BANNER]}
     assert (await site.post("api/decide", wish))[0] == 200
     await site.until("delivered", id_)
 
@@ -112,8 +112,8 @@ async def test_an_approval_does_not_send_what_the_proof_refuses(
     """Without boxes the name can be read; and what was approved is no other file's bytes."""
     one, two = site.ids
     _, told = await site.post("api/look", {"id": one})
-    unmasked = {"id": one, "verb": "approve", "sha256": told["sha256"], "boxes": []}
-    other = {"id": two, "verb": "approve", "sha256": told["sha256"], "boxes": [BANNER]}
+    unmasked = {"id": one, "verb": "approve", "digest": told["digest"], "boxes": []}
+    other = {"id": two, "verb": "approve", "digest": told["digest"], "boxes": [BANNER]}
     for wish in (unmasked, other):
         assert (await site.post("api/decide", wish))[0] == 200
     await site.refused(one, "own words left outside of the boxes")
@@ -164,9 +164,9 @@ FOREIGN: list[tuple[dict[str, str], int]] = [
     ({"X-Watcher-Token": "TOKEN", "Content-Type": "text/plain"}, 415),
 ]
 SENSELESS: list[dict[str, object]] = [
-    {"verb": "approve", "boxes": [[0, 0, 0, 5]], "sha256": "0" * 64},
-    {"verb": "approve", "boxes": [[-5, 0, 5, 5]], "sha256": "0" * 64},
-    {"verb": "approve", "sha256": "0" * 64},
+    {"verb": "approve", "boxes": [[0, 0, 0, 5]], "digest": "0" * 64},
+    {"verb": "approve", "boxes": [[-5, 0, 5, 5]], "digest": "0" * 64},
+    {"verb": "approve", "digest": "0" * 64},
     {"verb": "approve", "boxes": [[0, 0, 5, 5]]},
     {"verb": "rule", "boxes": []},
     {"verb": "look"},

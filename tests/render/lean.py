@@ -20,6 +20,7 @@ from watcher.dicom.paging import digest
 from watcher.dicom.part10 import parse
 from watcher.dicom.walk import walk
 from watcher.dicom.writing import write
+from watcher.digest import BLAKE3
 from watcher.options import Limits, RenderOptions
 from watcher.render import render
 
@@ -48,7 +49,7 @@ def take(source: Path, mode: Mode, action: str) -> None:
     part = parse(view, walk(view, LIMITS), LIMITS)
     frames = open_frames(part, LIMITS)
     assert frames is not None
-    digest(view)
+    digest(view, BLAKE3)
     if action == "mask":
         frames = masked(frames, ((0, 10, 10, 200, 60),))
     clean = scrubbed(part, frames, verbatim=action == "copy")

@@ -28,7 +28,7 @@ def prepared(
         png=SpoolFile("x.png", 3, "11"),
     )
     return Prepared(
-        source_sha256=sha256,
+        source_digest=sha256,
         content_key=f"key-of-{sha256}",
         signature=signature,
         uid_digest=uid or f"uid-of-{sha256}",

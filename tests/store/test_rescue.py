@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.samples import prepared
+from watcher.digest import BLAKE3, SHA256, fingerprint
 from watcher.errors import ConfigError, DeferredError
 from watcher.model import Reason, Signature, State
 from watcher.store import queries, rescue
@@ -31,6 +32,12 @@ def spool(tmp_path: Path) -> Spool:
 
 def archive(spool: Spool, id_: str, content: bytes) -> None:
     spool.archived("a", id_, NOW).write_bytes(content)
+
+
+def like(customer: str) -> str:
+    """As for a customer whose key an earlier version has made."""
+    assert customer == "a"
+    return SHA256
 
 
 def new(ledger: Ledger, path: str) -> str:
@@ -89,7 +96,7 @@ def test_what_is_archived_is_delivered_whatever_the_ledger_says(spool: Spool) ->
     ledger.move(staged, Move(State.STAGED, prepared=prepared("old")), 2.0)
     for id_ in (queued, staged, "unheard-of", "its-twin"):
         archive(spool, id_, b"twin" if id_ in ("unheard-of", "its-twin") else id_.encode())
-    found = rescue.complete(ledger, spool, spool.state / "drop", NOW)
+    found = rescue.complete(ledger, spool, spool.state / "drop", NOW, like)
     assert found.delivered == 4
     for id_ in (queued, staged, "unheard-of"):
         row = ledger.get(id_)
@@ -102,7 +109,20 @@ def test_what_is_archived_is_delivered_whatever_the_ledger_says(spool: Spool) ->
     same = prepared(hashlib.sha256(b"twin").hexdigest())
     assert ledger.stage(row, same, 4.0).state is State.DUPLICATE
     assert all(tally.balanced for tally in queries.tallies(db))
-    assert rescue.complete(ledger, spool, spool.state / "drop", NOW) == rescue.Found(0, 0)
+    assert rescue.complete(ledger, spool, spool.state / "drop", NOW, like) == rescue.Found(0, 0)
+    db.close()
+
+
+def test_an_archived_original_is_known_by_the_fingerprint_of_its_customer(spool: Spool) -> None:
+    """Larger than what is read of it at once."""
+    content = b"0123456789" * 200_000
+    archive(spool, "unheard-of", content)
+    db = connect(spool.state / "ledger.sqlite")
+    ledger = Ledger(db)
+    rescue.complete(ledger, spool, spool.state / "drop", NOW, lambda _: BLAKE3)
+    new(ledger, "again")
+    (row,) = ledger.claim(State.QUEUED, "a", 1, 3.0)
+    assert ledger.stage(row, prepared(fingerprint(content)), 4.0).state is State.DUPLICATE
     db.close()
 
 
@@ -119,7 +139,7 @@ def test_what_is_quarantined_is_quarantined_for_the_same_reason(spool: Spool) ->
     (folder / "held.dcm").write_bytes(b"refused")
     note = {"reason": "burned-in", "path": "f"}
     (folder / "held.reason.json").write_text(json.dumps(note))
-    assert rescue.complete(ledger, spool, drop, NOW).quarantined == 1
+    assert rescue.complete(ledger, spool, drop, NOW, like).quarantined == 1
     row = ledger.get("held")
     assert row is not None
     assert (row.state, row.reason) == (State.QUARANTINED, Reason.BURNED_IN)
@@ -157,13 +177,13 @@ def test_who_went_with_an_acknowledged_one_is_delivered_and_the_others_go_as_the
     assert rescue.restore(spool.state, NOW)
     db = connect(spool.state / "ledger.sqlite")
     ledger = Ledger(db)
-    assert rescue.complete(ledger, spool, spool.state / "drop", NOW).delivered == 4
+    assert rescue.complete(ledger, spool, spool.state / "drop", NOW, like).delivered == 4
     found = [row for row in map(ledger.get, ids) if row is not None]
     assert [row.state for row in found] == [State.DELIVERED] * 4 + [State.STAGED] * 2
     assert {row.batch for row in found[4:]} == {"open"}
     assert ledger.sent.awaited("open", NOW)
     assert all(tally.balanced for tally in queries.tallies(db))
-    assert rescue.complete(ledger, spool, spool.state / "drop", NOW) == rescue.Found(0, 0)
+    assert rescue.complete(ledger, spool, spool.state / "drop", NOW, like) == rescue.Found(0, 0)
     db.close()
 
 

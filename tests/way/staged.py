@@ -46,7 +46,7 @@ def _rows(folder: Path, images: int) -> Iterator[tuple[object, ...]]:
             study = study_fields()
         id_, digest = uuid.uuid4().hex, f"{number:064x}"
         prepared = Prepared(
-            source_sha256=digest,
+            source_digest=digest,
             content_key=uuid.uuid4().hex,
             signature=Signature(1, number, 1, 1),
             uid_digest=digest,

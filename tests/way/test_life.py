@@ -26,6 +26,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.store.samples import prepared
 from watcher import loading, operations
+from watcher.digest import SHA256
 from watcher.errors import DeferredError, ExcludedError, NotPossibleError
 from watcher.intake import opening
 from watcher.intake.arrival import Arrival
@@ -275,7 +276,7 @@ class Life(RuleBasedStateMachine):
         assert not rescue.sound(path)
         rescue.restore(self.spool.state, self.now)
         self.open_ledger()
-        rescue.complete(self.ledger, self.spool, self.home / "drop", self.now)
+        rescue.complete(self.ledger, self.spool, self.home / "drop", self.now, lambda _: SHA256)
         self.starts()
 
     # -- what must hold ------------------------------------------------------------------------

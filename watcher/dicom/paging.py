@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 from typing import Any
 
 import numpy as np
 
+from watcher.digest import Fingerprint
+
 _CHUNK = 1 << 20
 
 
-def digest(view: memoryview) -> str:
-    """The SHA-256 (hex) of all of `view`, leaving none of a memory map resident."""
-    total = hashlib.sha256()
+def digest(view: memoryview, like: str) -> str:
+    """The fingerprint of all of `view`, `like` another, leaving none of a memory map resident."""
+    total = Fingerprint(like)
     for start in range(0, len(view), _CHUNK):
         total.update(view[start : start + _CHUNK])
         release(view, start, min(start + _CHUNK, len(view)))
-    return total.hexdigest()
+    return str(total)
 
 
 def release(view: memoryview, start: int, stop: int) -> None:

@@ -199,8 +199,8 @@ $("frame").addEventListener("change", () => doing("Opening", again({ boxes })));
 
 function decide(button, verb, said) {
   $(button).addEventListener("click", () => doing("Deciding", async () => {
-    const { id, sha256 } = shown;
-    const told = await post("api/decide", { id, verb, sha256, boxes });
+    const { id, digest } = shown;
+    const told = await post("api/decide", { id, verb, digest, boxes });
     if (verb === "rule") return `Rule for device ${told.device} added to ${told.recipe}. It counts for what is prepared from now on.`;
     close();
     await showHeld();

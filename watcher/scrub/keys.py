@@ -1,4 +1,8 @@
-"""A customer's secret keys: one file, mode 0600, newest key last, every key with an id."""
+"""A customer's secret keys: one file, mode 0600, newest key last, every key with an id.
+
+A third word of a line says how the customer's originals are fingerprinted. An earlier version knows
+no such line and refuses the file: with SHA-256 it would take for new what was delivered.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +13,24 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from watcher.digest import BLAKE3, SHA256
 from watcher.errors import ConfigError
 
 _SECRET_BYTES = 32
-_LINE = re.compile(r"([a-z0-9-]{1,16}) ([0-9a-f]{64})")
+_LINE = re.compile(r"([a-z0-9-]{1,16}) ([0-9a-f]{64})(?: (blake3))?")
 _HEAD = "# Pseudonym keys, newest last: id, secret. Whoever holds them can link patients again.\n"
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerKey:
-    """One secret of one customer; `id` goes into every output, the secret into none."""
+    """One secret of one customer; `id` goes into every output, the secret into none.
+
+    `like` is how a fingerprint of an original begins, and the same for all keys of a customer.
+    """
 
     id: str
     secret: bytes = field(repr=False)
+    like: str = SHA256
 
 
 def make_key(path: Path) -> CustomerKey:
@@ -29,7 +38,7 @@ def make_key(path: Path) -> CustomerKey:
 
     Raises ConfigError when the file exists already or cannot be written: a key is never replaced.
     """
-    key = _fresh()
+    key = _fresh(BLAKE3)
     _create(path, _HEAD + _line(key))
     return key
 
@@ -50,9 +59,9 @@ def load_keys(path: Path) -> tuple[CustomerKey, ...]:
 def rotate_key(path: Path) -> CustomerKey:
     """Put a fresh key after the others; what was made with them stays explicable by their id."""
     keys = load_keys(path)
-    key = _fresh()
+    key = _fresh(keys[-1].like)
     while key.id in {old.id for old in keys}:
-        key = _fresh()
+        key = _fresh(key.like)
     beside = path.with_name(f".{path.name}.{key.id}")
     _create(beside, _HEAD + "".join(_line(each) for each in (*keys, key)))
     beside.replace(path)
@@ -60,12 +69,12 @@ def rotate_key(path: Path) -> CustomerKey:
     return key
 
 
-def _fresh() -> CustomerKey:
-    return CustomerKey(secrets.token_hex(4), secrets.token_bytes(_SECRET_BYTES))
+def _fresh(like: str) -> CustomerKey:
+    return CustomerKey(secrets.token_hex(4), secrets.token_bytes(_SECRET_BYTES), like)
 
 
 def _line(key: CustomerKey) -> str:
-    return f"{key.id} {key.secret.hex()}\n"
+    return f"{key.id} {key.secret.hex()} {key.like.rstrip(':')}".rstrip() + "\n"
 
 
 def _is_comment(line: str) -> bool:
@@ -76,7 +85,7 @@ def _parse(line: str) -> CustomerKey:
     match = _LINE.fullmatch(line.strip())
     if match is None:
         raise ConfigError("key file: a line is not 'id secret'")
-    return CustomerKey(match[1], bytes.fromhex(match[2]))
+    return CustomerKey(match[1], bytes.fromhex(match[2]), BLAKE3 if match[3] else SHA256)
 
 
 def _create(path: Path, text: str) -> None:

@@ -22,10 +22,10 @@ _FOLDER = "requests"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One instance: whose it is, the SHA-256 of its original, the request it went in last."""
+    """One instance: whose it is, the fingerprint of its original, the request it went in last."""
 
     customer: str
-    sha256: str
+    content: str
     batch: str
 
 
@@ -48,7 +48,7 @@ class Journal:
 
     def sending(self, rows: Sequence[Row], batch: str) -> None:
         """These are about to leave in this request; durable with the next `seal`."""
-        members = {row.id: row.prepared.source_sha256 for row in rows if row.prepared}
+        members = {row.id: row.prepared.source_digest for row in rows if row.prepared}
         customer = rows[0].customer
         self._add({"customer": customer, "batch": batch, "members": members})
         self._durably = True
@@ -107,8 +107,8 @@ def read(state: Path) -> Told:
         for line in _lines(path):
             if "acknowledged" in line:
                 acknowledged.add(line["acknowledged"])
-            for id_, sha256 in line.get("members", {}).items():
-                sent[id_] = Entry(line["customer"], sha256, line["batch"])
+            for id_, content in line.get("members", {}).items():
+                sent[id_] = Entry(line["customer"], content, line["batch"])
     return Told(sent, frozenset(acknowledged))
 
 

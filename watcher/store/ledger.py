@@ -171,7 +171,7 @@ class Ledger:
         same = self._db.execute(
             "SELECT 1 FROM instances WHERE customer = ? AND sha256 = ? AND id <> ?"
             " AND state IN ('staged', 'delivered')",
-            (row.customer, prepared.source_sha256, row.id),
+            (row.customer, prepared.source_digest, row.id),
         ).fetchone()
         if same is not None:
             return Move(State.DUPLICATE, prepared=prepared)
@@ -211,7 +211,7 @@ class Ledger:
                     move.detail,
                     max(now, move.not_before),
                     now,
-                    prepared and prepared.source_sha256,
+                    prepared and prepared.source_digest,
                     prepared and prepared.uid_digest,
                     prepared and prepared.study.series_instance_uid,
                     prepared and dump_prepared(prepared),

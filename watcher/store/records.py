@@ -91,7 +91,7 @@ def dump_prepared(prepared: Prepared) -> str:
 
 def dump_review(review: Review | None) -> str | None:
     """A person's review, as JSON."""
-    return None if review is None else _REVIEW.dump_json(review).decode()
+    return None if review is None else _REVIEW.dump_json(review, by_alias=True).decode()
 
 
 def row_of(record: sqlite3.Row) -> Row:

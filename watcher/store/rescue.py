@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from watcher.digest import Fingerprint
 from watcher.errors import ConfigError, DeferredError
 from watcher.model import Reason, Signature, State
 from watcher.store import journal
@@ -23,6 +23,7 @@ from watcher.store.records import Move, Row, signature_columns
 from watcher.store.spool import Spool, make_folder, sync_folder, write_durably
 
 _MARK = "ledger.incomplete"
+_CHUNK = 1 << 20
 _NOWHERE = Signature(0, 0, 0, 0)
 _PATIENCE = 3600.0
 """So long the members of a request may take to come back from the drop folder."""
@@ -113,13 +114,15 @@ class Found:
     quarantined: int
 
 
-def complete(ledger: Ledger, spool: Spool, root: Path, now: float) -> Found:
+def complete(
+    ledger: Ledger, spool: Spool, root: Path, now: float, like: Callable[[str], str]
+) -> Found:
     """Enter what archive, journal and quarantine know; the drop folder is told of by its scan.
 
     Only what was acknowledged is archived: it is DELIVERED here, by its content, so that the same
-    bytes are never sent again.
+    bytes are never sent again; `like` says how a customer's originals are fingerprinted.
     """
-    delivered = sum(_archived(ledger, *each, now) for each in _originals(spool.archive))
+    delivered = sum(_archived(ledger, *each, now, like) for each in _originals(spool.archive))
     delivered += _recall(ledger, journal.read(spool.state), now)
     held = sum(_quarantined(ledger, *each, root, now) for each in _originals(spool.quarantine))
     return Found(delivered, held)
@@ -130,18 +133,22 @@ def _originals(folder: Path) -> Iterator[tuple[str, Path]]:
         yield path.parent.parent.name, path
 
 
-def _archived(ledger: Ledger, customer: str, path: Path, now: float) -> bool:
+def _archived(
+    ledger: Ledger, customer: str, path: Path, now: float, like: Callable[[str], str]
+) -> bool:
     row = ledger.get(path.stem)
     if row is not None and row.state in (State.DELIVERED, State.DUPLICATE):
         return False
+    content = Fingerprint(like(customer))
     with path.open("rb") as file:
-        content = hashlib.file_digest(file, "sha256").hexdigest()
+        while some := file.read(_CHUNK):
+            content.update(some)
     if row is None:
         where = f"archive/{path.stem}"
         _insert(ledger, path.stem, _signature(path), customer, where, State.DELIVERED, now)
     else:
         _settle(ledger, row, now)
-    _name_content(ledger, path.stem, content, disposed=True)
+    _name_content(ledger, path.stem, str(content), disposed=True)
     return True
 
 
@@ -172,7 +179,7 @@ def _acknowledged(
         where = f"journal/{id_}"
         _insert(ledger, id_, _NOWHERE, entry.customer, where, State.DELIVERED, now)
     if entry is not None:
-        _name_content(ledger, id_, entry.sha256, disposed=row is None)
+        _name_content(ledger, id_, entry.content, disposed=row is None)
 
 
 def _with_siblings(ledger: Ledger, now: float) -> int:
@@ -186,12 +193,12 @@ def _with_siblings(ledger: Ledger, now: float) -> int:
     return len(ids)
 
 
-def _name_content(ledger: Ledger, id_: str, sha256: str, *, disposed: bool) -> None:
+def _name_content(ledger: Ledger, id_: str, content: str, *, disposed: bool) -> None:
     try:
         with _savepoint(ledger):
             ledger.connection.execute(
                 "UPDATE instances SET sha256 = ?, disposed = ? WHERE id = ?",
-                (sha256, disposed, id_),
+                (content, disposed, id_),
             )
     except sqlite3.IntegrityError:
         pass  # a twin: its content is known as delivered already

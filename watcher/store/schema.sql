@@ -29,6 +29,7 @@ CREATE TABLE instances (
     not_before  REAL NOT NULL,
     seen_at     REAL NOT NULL,
     changed_at  REAL NOT NULL,
+    -- of the original, by the fingerprint that its customer's key names
     sha256      TEXT,
     uid_digest  TEXT,
     series      TEXT,

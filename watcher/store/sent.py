@@ -71,7 +71,7 @@ class Sent:
         """Take over what the journal knows better than a ledger that was restored."""
         self._db.executemany(
             "INSERT OR REPLACE INTO sent (customer, sha256, batch, until) VALUES (?, ?, ?, ?)",
-            [(each.customer, each.sha256, each.batch, until) for each in entries],
+            [(each.customer, each.content, each.batch, until) for each in entries],
         )
         self._db.execute(
             "UPDATE instances SET batch = sent.batch FROM sent WHERE instances.state = 'staged'"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
 import pytest
 
+from watcher.digest import BLAKE3, SHA256
 from watcher.errors import ConfigError
-from watcher.scrub.keys import load_key, load_keys, make_key, rotate_key
+from watcher.scrub.keys import CustomerKey, load_key, load_keys, make_key, rotate_key
 
 
 def test_a_made_key_can_be_loaded_again(tmp_path: Path) -> None:
@@ -55,7 +57,16 @@ def test_a_link_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "# only a comment\n", "one\n", "id 0123\n", "id " + "zz" * 32, "\xff" * 80]
+    "text",
+    [
+        "",
+        "# only a comment\n",
+        "one\n",
+        "id 0123\n",
+        "id " + "zz" * 32,
+        "id " + "ab" * 32 + " md5",
+        "\xff" * 80,
+    ],
 )
 def test_anything_but_a_key_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.key"
@@ -78,6 +89,25 @@ def test_rotation_uses_the_newest_and_keeps_the_old(tmp_path: Path) -> None:
     assert load_keys(path) == (first, second)
     assert first.id != second.id
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_earlier_versions_key_keeps_the_fingerprints_it_had(tmp_path: Path) -> None:
+    """By them its customer's ledger knows what was delivered; also after a rotation."""
+    path = tmp_path / "a.key"
+    made = make_key(path)
+    assert made.like == BLAKE3
+    line = path.read_text().splitlines()[-1]
+    path.write_text(line.removesuffix(" blake3") + "\n")
+    assert load_key(path) == CustomerKey(made.id, made.secret, SHA256)
+    assert rotate_key(path).like == load_key(path).like == SHA256
+
+
+def test_an_earlier_version_refuses_a_key_with_other_fingerprints(tmp_path: Path) -> None:
+    """It would take for new what was delivered. This is how it has read a line."""
+    made = make_key(tmp_path / "a.key")
+    line = (tmp_path / "a.key").read_text().splitlines()[-1]
+    assert line.startswith(f"{made.id} {made.secret.hex()} ")
+    assert not re.fullmatch(r"([a-z0-9-]{1,16}) ([0-9a-f]{64})", line.strip())
 
 
 def test_an_id_that_occurs_twice_is_refused(tmp_path: Path) -> None:
