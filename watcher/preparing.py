@@ -20,6 +20,7 @@ from watcher.store.writer import Writer
 
 _ADMIT_AT_ONCE = 16  # a few milliseconds: so long may another's commit have to wait for it
 _AHEAD = 8  # rows that wait here for each worker
+_NEXT = 1  # rows handed over before a worker is free: it begins on them while this process is busy
 _COMPANY = 0.03  # seconds: one that waits for those behind it anyway shares their commit
 _IDLE = 30.0
 
@@ -47,7 +48,7 @@ class Preparing:
         self._paused = paused
         self._on_customer = on_customer
         self._on_state = on_state
-        self._lanes = Lanes(workers)
+        self._lanes = Lanes(workers + _NEXT)
         self._most = workers * _AHEAD
         self._free = Bell()
         self._under_way: set[asyncio.Task[None]] = set()

@@ -43,7 +43,7 @@ class Cost:
 
     def line(self, floor: Cost) -> str:
         """CPU milliseconds an image, images a second, CPU over the floor's."""
-        return f"{self.each:9.1f} {self.pace:10.1f} {self.each / floor.each:9.2f}"
+        return f"{self.each:10.1f} {self.pace:10.1f} {self.each / floor.each:10.2f}"
 
 
 def measured(images: int, work: Callable[[], None]) -> Cost:

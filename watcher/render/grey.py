@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -116,8 +117,8 @@ def _table(grey: Grey, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def _tabled(grey: Grey, dtype: np.dtype[Any]) -> Mapping:
     table, index = _table(grey, dtype), f"u{dtype.itemsize}"
-    if dtype.itemsize == 2:
-        return lambda stored: np.take(table, stored.view(index))
+    if dtype.itemsize == 2:  # OpenCV's takes a third of the time of numpy's
+        return lambda stored: np.asarray(cv2.LUT(np.ascontiguousarray(stored.view(index)), table))
     if np.array_equal(table, np.arange(256)):
         return lambda stored: stored.view(index)
     return partial(_translated, table=table.tobytes())
