@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import io
 import json
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from blake3 import blake3
 from jsonschema import Draft4Validator, Draft202012Validator
 from PIL import Image
 from pydicom import Dataset
@@ -139,3 +142,19 @@ def test_frames_are_entries_with_a_number(mode: str, tmp_path: Path) -> None:
             meant = cells * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
             back = pixels(entry) * float(entry["rescaleSlope"]) + entry["rescaleIntercept"]
             assert np.array_equal(back, meant)
+
+
+@pytest.mark.parametrize("word", ["", " blake3"])
+def test_an_original_is_known_by_what_its_customers_key_says(word: str, tmp_path: Path) -> None:
+    """SHA-256 for a key of an earlier version; the Idempotency-Key is made of it either way."""
+    ct(0).save_as(tmp_path / "one.dcm")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "key").touch(0o600)
+    (tmp_path / "key").write_text(f"k1 {'ab' * 32}{word}\n")
+    outcome = prepare(job(tmp_path, "one"))
+    assert isinstance(outcome, Prepared), outcome
+    source = (tmp_path / "one.dcm").read_bytes()
+    known = f"blake3:{blake3(source).hexdigest()}" if word else hashlib.sha256(source).hexdigest()
+    assert outcome.source_digest == known
+    keyed = hmac.digest(bytes.fromhex("ab" * 32), b"content\0" + known.encode(), "sha256")
+    assert outcome.content_key == keyed.hex()

@@ -94,7 +94,9 @@ class Life(RuleBasedStateMachine):
             lambda: self.now,
         )
 
-    async def run(self, work: Callable[[Ledger], Any], *, bulk: bool = False) -> Any:
+    async def run(
+        self, work: Callable[[Ledger], Any], *, within: float = 0.0, bulk: bool = False
+    ) -> Any:
         """In the writer's place: here and now, in one transaction."""
         self.ledger.connection.execute("BEGIN")
         try:
