@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from watcher.digest import fingerprint
+from watcher.digest import SHA256, fingerprint
 from watcher.errors import ConfigError
 from watcher.model import Prepared
 from watcher.scrub.keys import load_keys, make_key
@@ -39,7 +39,7 @@ def open_audit(state: Path, ledger: Ledger, now: float) -> Audit:
                 "the audit's key state/keys/.site.key is missing: put it back from a backup"
             )
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        make_key(path)
+        make_key(path, SHA256)  # of no original; and an earlier version reads it
     audit = Audit(audit_keys(state)[-1])
     audit.begin(ledger.connection, now)
     return audit

@@ -10,13 +10,15 @@ from watcher.store.records import Row
 class Lanes:
     """Rows that wait for a worker, and whose are under way: `size` lanes for all, and a spare one.
 
-    The customer goes first who was served longest ago. The spare lane is for a customer who has
-    nothing under way while others have: a single image waits neither for what was fetched of
-    another's backlog nor for the end of another's long job.
+    With `early` lanes more a customer who is the only one has rows handed over before a worker is
+    free: it begins on them at once. The customer goes first who was served longest ago. The spare
+    lane is for a customer who has nothing under way while others have: a single image waits neither
+    for what was fetched of another's backlog nor for the end of another's long job.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, early: int = 0) -> None:
         self._size = size
+        self._early = early
         self._waiting: list[Row] = []
         self._under_way: Counter[str] = Counter()
         self._spare: str | None = None
@@ -44,7 +46,8 @@ class Lanes:
 
         None when none may go now.
         """
-        rows = [row for row in self._waiting if self._free() or self._may_use_spare(row)]
+        free = self._free()
+        rows = [row for row in self._waiting if free or self._may_use_spare(row)]
         if not rows:
             return None
         row = min(rows, key=lambda each: self._served.get(each.customer, 0))
@@ -59,7 +62,7 @@ class Lanes:
         return row, spare
 
     def done(self, row: Row, spare: bool) -> None:
-        """Its worker is free again."""
+        """It is at work no more."""
         if spare:
             self._spare = None
         else:
@@ -71,7 +74,12 @@ class Lanes:
         return rows
 
     def _free(self) -> bool:
-        return self._under_way.total() < self._size
+        early = self._early if len(self._at_work() | self.customers()) == 1 else 0
+        return self._under_way.total() < self._size + early
+
+    def _at_work(self) -> set[str]:
+        spare = set() if self._spare is None else {self._spare}
+        return spare | {customer for customer, count in self._under_way.items() if count}
 
     def _may_use_spare(self, row: Row) -> bool:
         others = self._under_way.total() > 0

@@ -20,7 +20,7 @@ from watcher.store.writer import Writer
 
 _ADMIT_AT_ONCE = 16  # a few milliseconds: so long may another's commit have to wait for it
 _AHEAD = 8  # rows that wait here for each worker
-_NEXT = 1  # rows handed over before a worker is free: it begins on them while this process is busy
+_EARLY = 1  # rows handed over before a worker is free, which then need not wait for this process
 _COMPANY = 0.03  # seconds: one that waits for those behind it anyway shares their commit
 _IDLE = 30.0
 
@@ -48,7 +48,7 @@ class Preparing:
         self._paused = paused
         self._on_customer = on_customer
         self._on_state = on_state
-        self._lanes = Lanes(workers + _NEXT)
+        self._lanes = Lanes(workers, _EARLY)
         self._most = workers * _AHEAD
         self._free = Bell()
         self._under_way: set[asyncio.Task[None]] = set()
@@ -76,7 +76,7 @@ class Preparing:
         return [self._serve()]
 
     async def finish(self) -> None:
-        """Give back what nobody has started, and wait for what somebody has."""
+        """Give back what was not handed to a worker, and wait for what was."""
         for row in self._lanes.empty():
             await insist(self._unclaim, row)
         while self._under_way:

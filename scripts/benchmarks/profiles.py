@@ -118,6 +118,8 @@ def _place(file: str, name: str) -> str:
 def _compiled(name: str) -> str:
     for word, place in (
         ("isal", "deflate (ISA-L)"),
+        ("zlib_ng", "deflate (zlib-ng)"),
+        ("blake3", "BLAKE3"),
         ("hashlib", "sha256"),
         ("sha256", "sha256"),
         ("numpy", "numpy"),

@@ -69,6 +69,20 @@ def test_a_backlog_does_not_get_the_spare_lane() -> None:
     assert taken(lanes) == "b3"
 
 
+def test_a_customer_alone_has_one_handed_over_early_and_nobody_else_has() -> None:
+    """It would wait for the end of another's job, and keep its customer from the spare lane."""
+    lanes = Lanes(1, 1)
+    waiting(lanes, "big", "b1", "b2", "b3")
+    assert [taken(lanes) for _ in range(3)] == ["b1", "b2", None]
+    waiting(lanes, "urgent", "u1", "u2")
+    assert [taken(lanes) for _ in range(2)] == ["u1*", None]
+    done(lanes, "urgent", spare=True)
+    done(lanes, "big")
+    assert [taken(lanes) for _ in range(2)] == ["u2*", None]
+    done(lanes, "urgent", spare=True)
+    assert [taken(lanes) for _ in range(2)] == ["b3", None]
+
+
 def test_a_customer_alone_uses_no_spare_lane() -> None:
     """All lanes are there for whoever is the only one."""
     lanes = Lanes(1)

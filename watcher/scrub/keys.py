@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from watcher.digest import BLAKE3, SHA256
@@ -18,7 +18,10 @@ from watcher.errors import ConfigError
 
 _SECRET_BYTES = 32
 _LINE = re.compile(r"([a-z0-9-]{1,16}) ([0-9a-f]{64})(?: (blake3))?")
-_HEAD = "# Pseudonym keys, newest last: id, secret. Whoever holds them can link patients again.\n"
+_HEAD = (
+    "# Pseudonym keys, newest last: id, secret, how originals are fingerprinted (the first line's\n"
+    "# word counts). Whoever holds them can link patients again.\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,12 @@ class CustomerKey:
     like: str = SHA256
 
 
-def make_key(path: Path) -> CustomerKey:
+def make_key(path: Path, like: str = BLAKE3) -> CustomerKey:
     """Make the key file with one fresh key, durable before this returns.
 
     Raises ConfigError when the file exists already or cannot be written: a key is never replaced.
     """
-    key = _fresh(BLAKE3)
+    key = _fresh(like)
     _create(path, _HEAD + _line(key))
     return key
 
@@ -53,7 +56,8 @@ def load_keys(path: Path) -> tuple[CustomerKey, ...]:
     keys = tuple(_parse(line) for line in _read(path).splitlines() if not _is_comment(line))
     if not keys or len({key.id for key in keys}) != len(keys):
         raise ConfigError(f"key file {path.name}: holds no key, or an id twice")
-    return keys
+    # A line that somebody put in must not make new what was delivered under another fingerprint.
+    return tuple(replace(key, like=keys[0].like) for key in keys)
 
 
 def rotate_key(path: Path) -> CustomerKey:
@@ -84,7 +88,7 @@ def _is_comment(line: str) -> bool:
 def _parse(line: str) -> CustomerKey:
     match = _LINE.fullmatch(line.strip())
     if match is None:
-        raise ConfigError("key file: a line is not 'id secret'")
+        raise ConfigError("key file: a line is not 'id secret' or 'id secret blake3'")
     return CustomerKey(match[1], bytes.fromhex(match[2]), BLAKE3 if match[3] else SHA256)
 
 

@@ -41,16 +41,19 @@ def seen(db: sqlite3.Connection, customer: str | None = None) -> Iterator[Seen]:
 
 
 def boxes(db: sqlite3.Connection, device: tuple[str, str, str, int, int]) -> list[Box]:
-    """What was filled on this device's newest instances, (left, top, right, bottom) each."""
+    """What was filled on this device's newest instances, (left, top, right, bottom) each; without
+    pictures that were filled whole, of which a rule would blank all others.
+    """
     query = (
         "SELECT json_extract(prepared, '$.boxes') AS boxes FROM instances"
         " WHERE prepared IS NOT NULL AND json_extract(prepared, '$.pixels.device') = ?"
         " ORDER BY seen_at DESC LIMIT ?"
     )
     key = json.dumps(device, ensure_ascii=False, separators=(",", ":"))
+    *_, rows, columns = device
     found: list[Box] = []
     for record in db.execute(query, (key, _BOXES)):
         found += [
             (left, top, right, bottom) for _, left, top, right, bottom in json.loads(record[0])
         ]
-    return found
+    return [box for box in found if box != (0, 0, columns, rows)]

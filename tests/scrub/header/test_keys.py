@@ -102,6 +102,16 @@ def test_an_earlier_versions_key_keeps_the_fingerprints_it_had(tmp_path: Path) -
     assert rotate_key(path).like == load_key(path).like == SHA256
 
 
+def test_a_line_put_in_by_hand_does_not_change_the_fingerprints(tmp_path: Path) -> None:
+    """All that was delivered would be new, and be accepted twice."""
+    old, new = (f"{name} {'ab' * 32}{word}\n" for name, word in (("k1", ""), ("k2", " blake3")))
+    path = tmp_path / "a.key"
+    path.touch(0o600)
+    for text, like in ((old + new, SHA256), (new + old, BLAKE3)):
+        path.write_text(text)
+        assert [key.like for key in load_keys(path)] == [like, like]
+
+
 def test_an_earlier_version_refuses_a_key_with_other_fingerprints(tmp_path: Path) -> None:
     """It would take for new what was delivered. This is how it has read a line."""
     made = make_key(tmp_path / "a.key")

@@ -73,6 +73,28 @@ def test_the_rest_of_a_line_that_was_filled_in_part_is_filled(
     assert [text.box for text in found] == ([(0, 20, 100, 40)] if rest else [])
 
 
+@pytest.mark.parametrize(
+    ("box", "score", "rest"),
+    [
+        ((30, 12, 62, 40), 0.7, True),  # to the left of the line
+        ((30, 12, 62, 40), 0.5, False),  # hardly seen
+        ((4, 12, 24, 40), 0.7, False),  # a letter further away
+        ((30, 30, 62, 58), 0.7, False),  # lower
+        ((30, 12, 62, 24), 0.7, False),  # smaller
+        ((198, 10, 240, 40), 0.7, True),  # to the right
+    ],
+)
+def test_what_goes_on_where_a_line_ends_is_filled(box: Rectangle, score: float, rest: bool) -> None:
+    """A letter or two, which are hard to read; so for a line that stands."""
+    picture = Picture([np.zeros((300, 300), np.uint8)], [])
+    line, seen = (60, 10, 200, 40), Find((box,), score)
+    found = list(halves([seen], [Text(line, 1.0)], picture))
+    assert [text.box for text in found] == ([box] if rest else [])
+    stands, turned = (10, 60, 40, 200), (box[1], box[0], box[3], box[2])
+    found = list(halves([Find((turned,), score)], [Text(stands, 1.0)], picture))
+    assert [text.box for text in found] == ([turned] if rest else [])
+
+
 def test_a_large_find_is_not_filled_because_a_line_crosses_it() -> None:
     """Most of a picture is no line of text."""
     picture = Picture([np.zeros((100, 100), np.uint8)], [])

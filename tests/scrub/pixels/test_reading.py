@@ -107,6 +107,31 @@ def test_small_and_large_letters_are_hidden(scale: float) -> None:
     assert hidden(judged(frames), ink) > 0.95
 
 
+def test_large_letters_are_filled_with_room_around_them() -> None:
+    """A letter or so at both ends, a quarter of the line's height above and below."""
+    ink = drawn((400, 900), NAME, (250, 220), 2.0, 3)
+    lines, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
+    verdict = judged(ArrayFrames(np.where(ink, 200, 0).astype(np.uint8)[None]))
+    _, lefts, tops, rights, bottoms = zip(*verdict.boxes, strict=True)
+    height = int(np.ptp(lines))
+    assert height >= 40
+    assert min(lefts) <= columns[0] - 0.9 * height
+    assert max(rights) >= columns[-1] + 0.9 * height
+    assert min(tops) <= lines[0] - 0.2 * height
+    assert max(bottoms) >= lines[-1] + 0.2 * height
+
+
+def test_faint_text_on_an_even_ground_is_hidden() -> None:
+    """Five of 255 steps, on a screen that shows black and white as well."""
+    ink = drawn((480, 640), NAME, (300, 400), 0.4)
+    page = np.full((480, 640), 255, np.uint8)
+    page[100:200, 100:200] = 0
+    page[ink] = 250
+    frames = ArrayFrames(np.repeat(page[..., None], 3, axis=2)[None], "RGB")
+    verdict = judged(frames, SOPClassUID="1.2.840.10008.5.1.4.1.1.7")
+    assert hidden(verdict, ink) >= 0.95
+
+
 def test_coloured_text_of_the_grounds_brightness_is_hidden() -> None:
     """Told by its hue alone."""
     frames = blank(samples=3)

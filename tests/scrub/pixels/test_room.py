@@ -10,12 +10,12 @@ from watcher.scrub.pixels.room import with_room
 
 
 @pytest.mark.parametrize(
-    ("side", "height", "all_of_it"), [(200, 45, True), (200, 35, False), (400, 220, False)]
+    ("side", "height", "all_of_it"), [(200, 55, True), (200, 45, False), (400, 220, False)]
 )
 def test_a_small_picture_that_text_overfills_is_filled_whole(
     side: int, height: int, all_of_it: bool
 ) -> None:
-    """Two lines that overlap count once; the room around the lower line's end counts, too."""
+    """Two lines that overlap count once; the room around them does not."""
     lines = [Text((0, 0, side, height), 0.8), Text((0, 10, side, height - 10), 0.9)]
     got = with_room(lines, side, side)
     assert got[2:] == ([Text((0, 0, side, side), 0.9)] if all_of_it else [])
@@ -29,6 +29,7 @@ def test_a_small_picture_that_text_overfills_is_filled_whole(
         ((10, 5, 300, 45), (0, 0, 340, 55)),  # the picture ends
         ((250, 440, 490, 480), (210, 430, 500, 490)),
         ((100, 100, 300, 131), (100, 100, 300, 131)),  # 31 high
+        ((150, 120, 400, 320), (70, 100, 480, 340)),  # several lines
     ],
 )
 def test_large_letters_get_room(box: Rectangle, filled: Rectangle) -> None:

@@ -46,6 +46,7 @@ _KNOWN, _KNOWN_COARSE, _MOST = 0.9, 0.3, 0.5
 # of which it may be the rest: still more), or when its letters are large: those can be read.
 _TOO_LARGE, _TOO_LARGE_BESIDE = 0.25, 0.40
 _CUT = (0.1, 0.8)  # a find is cut in two when so much of it was filled with others
+_AS_HIGH, _LEVEL = 1.5, 0.7  # of a line and what goes on behind it: heights, and how level they are
 
 
 @functools.cache
@@ -64,7 +65,9 @@ class Look:
     lines: list[Rectangle]
 
     def is_text(self, find: Find) -> bool:
-        """Whether it is text though nobody can read it: sure, and no larger than a line is."""
+        """Whether it is text though nobody can read it: sure, and no larger than a line is; in a
+        small picture of any size.
+        """
         if self.size <= SMALL:
             return find.score >= SURE_SMALL
         beside = any(_touch(line, box) for line in self.lines for box in find.boxes)
@@ -145,6 +148,7 @@ class PictureReader:
     ) -> Iterator[Text]:
         """The gate and the first reader: what the textness map shows, fine scales first."""
         fine, coarse = (LOOK, LOOK_COARSE) if eager else (GATE, GATE_COARSE)
+        coarse = min(coarse, SURE_SMALL) if look.size <= SMALL else coarse
         for plane, seen in zip(planes, finds, strict=True):
             likely = [f for f in seen if f.score >= (fine if f.scale == 1 else coarse)]
             yield from self._judged(plane, likely, look, unread=True)
@@ -222,14 +226,30 @@ def _accept(
 
 def halves(first: list[Find], found: list[Text], picture: Picture) -> Iterator[Text]:
     """The rest of what was seen before anything was filled, and then was filled in part: what is
-    left of a line that another's box has cut is no letter any more, and nobody would see it.
+    left of a line that another's box has cut is no letter any more, and nobody would see it. And
+    what goes on where a line ends: a letter or two are hard to read.
     """
     known = covered(found, picture.planes[0].shape)
     for find in first:
-        sure = find.scale == 1 and find.score >= EYE_SURE
+        share = _share(known, find.boxes)
+        if find.scale > 1 or share >= _CUT[1]:
+            continue
+        cut = find.score >= EYE_SURE and share > _CUT[0]
         small = _area(find.boxes) < _TOO_LARGE_BESIDE * picture.size
-        if sure and small and _CUT[0] < _share(known, find.boxes) < _CUT[1]:
+        on = find.score >= GATE and any(_goes_on(text.box, find.box) for text in found)
+        if (cut and small) or on:
             yield from (Text(box, find.score) for box in find.boxes)
+
+
+def _goes_on(line: Rectangle, rest: Rectangle) -> bool:
+    """Whether `rest` is as high as the line, and at most that far from one of its ends."""
+    standing = line[3] - line[1] > line[2] - line[0]
+    along, across = (1, 0) if standing else (0, 1)
+    heights = [box[across + 2] - box[across] for box in (line, rest)]
+    low, high = min(heights), max(heights)
+    shared = min(line[across + 2], rest[across + 2]) - max(line[across], rest[across])
+    gap = max(line[along], rest[along]) - min(line[along + 2], rest[along + 2])
+    return high <= _AS_HIGH * low and shared >= _LEVEL * low and -high <= gap <= high
 
 
 def _touch(one: Rectangle, other: Rectangle) -> bool:

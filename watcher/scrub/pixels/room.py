@@ -12,19 +12,20 @@ from watcher.scrub.pixels.picture import SMALL, Text, covered
 # Of a line this high, in pixels, the readers see the middle better than the ends: so many of its
 # heights are filled beyond what they saw, across it and, a letter or so, along it.
 _LARGE, _ACROSS, _ALONG = 32, 0.25, 1.0
+_LARGEST = 80  # what is higher is several lines
 _MUCH = 1 / 4  # of a small picture: filled by more than that, all of it is
 
 
 def with_room(texts: list[Text], rows: int, columns: int) -> list[Text]:
     """The texts of a picture of `rows` x `columns` pixels, as they are to be filled.
 
-    Where they fill more than a quarter of a small picture one more box takes all of it: letters so
+    Where they take more than a quarter of a small picture one more box takes all of it: letters so
     large end anywhere, and what lies between them is of no use.
     """
     roomy = [_roomy(text, rows, columns) for text in texts]
     size = rows * columns
-    if size <= SMALL and covered(roomy, (rows, columns)).sum() > _MUCH * size:
-        roomy.append(Text((0, 0, columns, rows), max(text.score for text in roomy)))
+    if size <= SMALL and covered(texts, (rows, columns)).sum() > _MUCH * size:
+        roomy.append(Text((0, 0, columns, rows), max(text.score for text in texts)))
     return roomy
 
 
@@ -33,7 +34,7 @@ def _roomy(text: Text, rows: int, columns: int) -> Text:
     height = min(right - left, bottom - top)
     if height < _LARGE:
         return text
-    across, along = int(_ACROSS * height), int(_ALONG * height)
+    across, along = (int(share * min(height, _LARGEST)) for share in (_ACROSS, _ALONG))
     aside, down = (along, across) if right - left >= bottom - top else (across, along)
     box = (
         max(0, left - aside),
