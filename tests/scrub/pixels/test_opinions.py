@@ -21,6 +21,9 @@ from watcher.scrub.pixels.textness import Find
         ("SMITH", 0.7, 0.5, 20, True),
         ("SC", 0.65, 0.97, 60, True),  # large letters in a small picture
         ("SC", 0.65, 0.97, 250, False),  # two lungs
+        ("10", 0.72, 0.95, 107, False),  # a vessel
+        ("10", 0.90, 0.95, 107, True),
+        ("10", 0.72, 0.95, 90, True),
         ("DOE JOHN", 0.9, 0.97, 250, True),
         ("SMITH", 0.5, 0.99, 20, False),
         ("FARATrISaL.", 0.45, 0.95, 72, True),  # letters made of dots
@@ -69,6 +72,25 @@ def test_the_rest_of_a_line_that_was_filled_in_part_is_filled(
     """What is left of its letters looks like nothing any more."""
     picture = Picture([np.zeros((200, 100), np.uint8)], [])
     first = [Find(((0, 20, 100, 40),), score)]
+    found = list(halves(first, [Text(filled, 1.0)], picture))
+    assert [text.box for text in found] == ([(0, 20, 100, 40)] if rest else [])
+
+
+@pytest.mark.parametrize(
+    ("filled", "score", "scale", "rest"),
+    [
+        ((0, 20, 60, 40), 0.95, 2, True),
+        ((0, 20, 60, 40), 0.85, 2, False),  # not sure
+        ((0, 20, 40, 40), 0.95, 2, False),  # less than half
+        ((0, 20, 95, 40), 0.95, 4, False),  # all but the margin
+    ],
+)
+def test_large_letters_that_were_filled_for_the_most_part_are_filled(
+    filled: Rectangle, score: float, scale: int, rest: bool
+) -> None:
+    """They show whole in a shrunken picture only."""
+    picture = Picture([np.zeros((200, 100), np.uint8)], [])
+    first = [Find(((0, 20, 100, 40),), score, scale)]
     found = list(halves(first, [Text(filled, 1.0)], picture))
     assert [text.box for text in found] == ([(0, 20, 100, 40)] if rest else [])
 

@@ -16,7 +16,9 @@ VARIETY, EYE_SURE, READ_SURE = 3, 0.75, 0.85
 # So many different letters are no anatomy, though the recogniser is unsure of each, as it is of
 # letters made of dots: a find that the map is sure of, and that reads as so much.
 LONG, LONG_SCORE, LONG_EYE = 6, 0.40, 0.90
-_LARGE = 128  # pixels: a line so high is easily read, or it is anatomy
+# Pixels: a line so high is easily read, or it is anatomy; from the first height on, if it reads as
+# few different letters.
+_HIGH, _LARGE = 96, 128
 _STEPS = 12  # by which a line may grow at either end
 
 
@@ -56,6 +58,8 @@ def is_text(read: Words, eye: float, height: int, more: bool) -> bool:
         return False
     if height > _LARGE:
         return read.variety >= VARIETY and read.score >= READ_SURE
+    if height > _HIGH and read.variety < VARIETY and read.score < READ_SURE:
+        return False
     if read.variety >= VARIETY or eye >= EYE_SURE:
         return True
     return read.score >= READ_SURE and read.variety > 1

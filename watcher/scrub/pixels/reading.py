@@ -232,12 +232,13 @@ def halves(first: list[Find], found: list[Text], picture: Picture) -> Iterator[T
     known = covered(found, picture.planes[0].shape)
     for find in first:
         share = _share(known, find.boxes)
-        if find.scale > 1 or share >= _CUT[1]:
-            continue
-        cut = find.score >= EYE_SURE and share > _CUT[0]
+        if find.scale > 1:  # large letters, most of which are filled
+            cut = find.score >= SURE and _MOST <= share < _KNOWN
+        else:
+            cut = find.score >= EYE_SURE and _CUT[0] < share < _CUT[1]
         small = _area(find.boxes) < _TOO_LARGE_BESIDE * picture.size
-        on = find.score >= GATE and any(_goes_on(text.box, find.box) for text in found)
-        if (cut and small) or on:
+        on = find.scale == 1 and find.score >= GATE and share < _CUT[1]
+        if (cut and small) or (on and any(_goes_on(text.box, find.box) for text in found)):
             yield from (Text(box, find.score) for box in find.boxes)
 
 
