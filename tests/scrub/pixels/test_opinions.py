@@ -23,7 +23,7 @@ from watcher.scrub.pixels.textness import Find
         ("SC", 0.65, 0.97, 250, False),  # two lungs
         ("10", 0.72, 0.95, 107, False),  # a vessel
         ("10", 0.90, 0.95, 107, True),
-        ("10", 0.72, 0.95, 90, True),
+        ("10", 0.72, 0.95, 75, True),
         ("DOE JOHN", 0.9, 0.97, 250, True),
         ("SMITH", 0.5, 0.99, 20, False),
         ("FARATrISaL.", 0.45, 0.95, 72, True),  # letters made of dots
@@ -61,9 +61,10 @@ def test_a_single_letter_is_text_where_there_is_more(
     ("filled", "score", "rest"),
     [
         ((0, 0, 100, 30), 0.9, True),  # half of the find
-        ((0, 0, 100, 22), 0.9, False),  # a touch
+        ((0, 0, 60, 22), 0.9, False),  # a touch of something smaller
+        ((0, 0, 100, 22), 0.9, True),  # of something larger, under which it may lie
         ((0, 0, 100, 60), 0.9, False),  # all of it
-        ((0, 0, 100, 30), 0.6, False),  # nobody would have called it text
+        ((0, 0, 100, 30), 0.45, False),  # nobody would have called it text
     ],
 )
 def test_the_rest_of_a_line_that_was_filled_in_part_is_filled(
@@ -99,10 +100,13 @@ def test_large_letters_that_were_filled_for_the_most_part_are_filled(
     ("box", "score", "rest"),
     [
         ((30, 12, 62, 40), 0.7, True),  # to the left of the line
-        ((30, 12, 62, 40), 0.5, False),  # hardly seen
+        ((30, 12, 62, 40), 0.45, False),  # hardly seen
+        ((30, 12, 48, 40), 0.55, False),  # and further away
+        ((80, 44, 100, 70), 0.55, True),  # what sticks out below it
+        ((80, 52, 100, 70), 0.55, False),
         ((4, 12, 24, 40), 0.7, False),  # a letter further away
-        ((30, 30, 62, 58), 0.7, False),  # lower
-        ((30, 12, 62, 24), 0.7, False),  # smaller
+        ((30, 58, 62, 86), 0.7, False),  # lower
+        ((30, 12, 50, 24), 0.7, False),  # smaller
         ((198, 10, 240, 40), 0.7, True),  # to the right
     ],
 )

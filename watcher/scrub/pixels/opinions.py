@@ -18,7 +18,7 @@ VARIETY, EYE_SURE, READ_SURE = 3, 0.75, 0.85
 LONG, LONG_SCORE, LONG_EYE = 6, 0.40, 0.90
 # Pixels: a line so high is easily read, or it is anatomy; from the first height on, if it reads as
 # few different letters.
-_HIGH, _LARGE = 96, 128
+_HIGH, _LARGE = 80, 128
 _STEPS = 12  # by which a line may grow at either end
 
 

@@ -46,6 +46,8 @@ _KNOWN, _KNOWN_COARSE, _MOST = 0.9, 0.3, 0.5
 # of which it may be the rest: still more), or when its letters are large: those can be read.
 _TOO_LARGE, _TOO_LARGE_BESIDE = 0.25, 0.40
 _CUT = (0.1, 0.8)  # a find is cut in two when so much of it was filled with others
+# The rest of a line under another one: the least score, and how far from that one, in pixels.
+REST, _BESIDE = 0.50, 8
 _AS_HIGH, _LEVEL = 1.5, 0.7  # of a line and what goes on behind it: heights, and how level they are
 
 
@@ -227,7 +229,8 @@ def _accept(
 def halves(first: list[Find], found: list[Text], picture: Picture) -> Iterator[Text]:
     """The rest of what was seen before anything was filled, and then was filled in part: what is
     left of a line that another's box has cut is no letter any more, and nobody would see it. And
-    what goes on where a line ends: a letter or two are hard to read.
+    what goes on where a line ends, or shows beside one that is written over it: a letter or two are
+    hard to read.
     """
     known = covered(found, picture.planes[0].shape)
     for find in first:
@@ -237,9 +240,15 @@ def halves(first: list[Find], found: list[Text], picture: Picture) -> Iterator[T
         else:
             cut = find.score >= EYE_SURE and _CUT[0] < share < _CUT[1]
         small = _area(find.boxes) < _TOO_LARGE_BESIDE * picture.size
-        on = find.scale == 1 and find.score >= GATE and share < _CUT[1]
-        if (cut and small) or (on and any(_goes_on(text.box, find.box) for text in found)):
+        rest = find.scale == 1 and share < _CUT[1]
+        if (cut and small) or (rest and any(_belongs(find, text.box) for text in found)):
             yield from (Text(box, find.score) for box in find.boxes)
+
+
+def _belongs(find: Find, line: Rectangle) -> bool:
+    """Whether it is the rest of this line, or of one over which this one was written."""
+    beside = _gap(line, find.box) <= _BESIDE and _area(find.boxes) <= _area([line])
+    return (find.score >= GATE and _goes_on(line, find.box)) or (find.score >= REST and beside)
 
 
 def _goes_on(line: Rectangle, rest: Rectangle) -> bool:
@@ -254,9 +263,14 @@ def _goes_on(line: Rectangle, rest: Rectangle) -> bool:
 
 
 def _touch(one: Rectangle, other: Rectangle) -> bool:
-    across = min(one[2], other[2]) - max(one[0], other[0])
-    down = min(one[3], other[3]) - max(one[1], other[1])
-    return min(across, down) >= 0
+    return _gap(one, other) <= 0
+
+
+def _gap(one: Rectangle, other: Rectangle) -> int:
+    """Pixels between two boxes, across or down, whichever is more; below zero when they overlap."""
+    across = max(one[0], other[0]) - min(one[2], other[2])
+    down = max(one[1], other[1]) - min(one[3], other[3])
+    return max(across, down)
 
 
 def _area(boxes: Iterable[Rectangle]) -> int:
