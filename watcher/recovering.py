@@ -33,7 +33,7 @@ async def prove_ledger(state: Path, log: Log) -> bool:
 
 
 async def complete_ledger(settings: Settings, spool: Spool, writer: Writer, log: Log) -> None:
-    """Enter into a restored ledger what archive and quarantine know better. As `recover` raises."""
+    """Enter into a restored ledger what archive and quarantine know better. Raises as `recover`."""
     root, now = settings.intake.root, time.time()
 
     def like(customer: str) -> str:

@@ -22,7 +22,7 @@ from watcher.digest import fingerprint
 from watcher.model import SpoolFile
 from watcher.options import RenderOptions
 from watcher.render import render
-from watcher.render.coding import Coding
+from watcher.render.deflate import Coding
 from watcher.render.filters import ADAPTIVE, SINGLE
 from watcher.render.png import Method, PngWriter
 

@@ -79,7 +79,7 @@ def fill(ledger: Ledger, spool: Spool, folder: Path) -> None:
             prepared(f"sha{n}", signature=row.signature),
             pixels=report,
             verdict="redacted",
-            boxes=((0, 8, 10, 200, 30),),
+            boxes=((0, 8, 10, 200, 30), *(((0, 0, 0, 320, 240),) if n else ())),  # filled whole
         )
         ledger.stage(row, made, 3.0)
     original = folder / "held.dcm"
@@ -121,6 +121,7 @@ def test_a_draft_covers_what_was_read_before_and_what_is_in_quarantine(
         left, top, right, bottom = area.box
         covered[top:bottom, left:right] = True
     assert covered[10:30, 8:200].all()
+    assert not covered[120:].any()
 
 
 def test_a_rule_is_tried_on_the_quarantine_and_changes_nothing(site: Path) -> None:

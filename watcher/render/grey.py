@@ -117,7 +117,7 @@ def _table(grey: Grey, dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def _tabled(grey: Grey, dtype: np.dtype[Any]) -> Mapping:
     table, index = _table(grey, dtype), f"u{dtype.itemsize}"
-    if dtype.itemsize == 2:  # OpenCV's takes a third of the time of numpy's
+    if dtype.itemsize == 2:  # OpenCV's takes two fifths of numpy's time
         return lambda stored: np.asarray(cv2.LUT(np.ascontiguousarray(stored.view(index)), table))
     if np.array_equal(table, np.arange(256)):
         return lambda stored: stored.view(index)

@@ -1,7 +1,8 @@
 """A PNG encoder that takes rows in bands and holds one band (W3C PNG, third edition).
 
-How rows are filtered and deflated is found by trial on some rows, see `filters` and `coding`.
-Over a mix of 61 images that makes the bytes of Pillow's default in a tenth of its time.
+How rows are filtered and deflated is found by trial on some rows, see `filters` and `deflate`.
+Over 171 ordinary files, most of them small, that makes 3 % more bytes than Pillow's default in 0.3 of
+its time; of a radiograph of five million pixels 3 % fewer in less than a tenth.
 Critical chunks only: no text, no time, no profile can travel.
 """
 
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from watcher.digest import Fingerprint
 from watcher.model import SpoolFile
-from watcher.render.coding import Coding, best_coding, coded_size, compressor
+from watcher.render.deflate import Coding, best_coding, coded_size, compressor
 from watcher.render.filters import ADAPTIVE, filtered, tried
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"

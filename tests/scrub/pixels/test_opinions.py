@@ -12,7 +12,7 @@ from watcher.scrub.pixels.planes import Plane
 from watcher.scrub.pixels.reader import Reader, Words
 from watcher.scrub.pixels.reading import Look, PictureReader, halves
 from watcher.scrub.pixels.regions import Rectangle
-from watcher.scrub.pixels.textness import Find
+from watcher.scrub.pixels.textness import Find, Textness
 
 
 @pytest.mark.parametrize(
@@ -146,6 +146,22 @@ def test_in_a_small_picture_less_is_enough_for_what_nobody_can_read(
     """Anatomy looks like text only in a picture that is large enough."""
     look = Look(Readings(Reader()), OwnWords(frozenset()), side * side, [])
     assert look.is_text(Find(((0, 0, side, high),), score, scale)) is text
+
+
+@pytest.mark.parametrize(("side", "text"), [(128, True), (512, False)])
+def test_large_letters_that_overfill_a_small_picture_do_not_pass_the_gate(
+    side: int, text: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen in the shrunken picture only, read by nobody."""
+
+    def find(self: Textness, plane: Plane, peak: float, edge: float) -> list[Find]:
+        return [Find(((0, 0, side, 60),), 0.72, 2)] if plane[:60].any() else []
+
+    monkeypatch.setattr(Textness, "find", find)
+    monkeypatch.setattr(Reader, "read", lambda *_: Words("", 0.0))
+    picture = Picture([np.full((side, side), 9, np.uint8)], [])
+    found = PictureReader(Markers(())).texts(picture, 0, OwnWords(frozenset()), Budget(0))
+    assert [each.box for each in found] == ([(0, 0, side, 60)] if text else [])
 
 
 def test_nothing_is_read_twice_in_one_look(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,7 +107,7 @@ def test_small_and_large_letters_are_hidden(scale: float) -> None:
     assert hidden(judged(frames), ink) > 0.95
 
 
-def test_large_letters_are_filled_with_room_around_them() -> None:
+def test_large_letters_are_filled_with_a_margin_around_them() -> None:
     """A letter or so at both ends, a quarter of the line's height above and below."""
     ink = drawn((400, 900), NAME, (250, 220), 2.0, 3)
     lines, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))

@@ -19,13 +19,13 @@ from watcher.options import PixelOptions
 from watcher.scrub.pixels.cine import CineReader
 from watcher.scrub.pixels.classes import why_suspect
 from watcher.scrub.pixels.devices import Device
+from watcher.scrub.pixels.margins import with_margins
 from watcher.scrub.pixels.marks import Markers, OwnWords
 from watcher.scrub.pixels.picture import Budget, Picture, Text, paint
 from watcher.scrub.pixels.planes import Planes
 from watcher.scrub.pixels.reading import PictureReader
 from watcher.scrub.pixels.recipe import read_rules
 from watcher.scrub.pixels.regions import Rectangle, RuleBook, apply_rules, as_rectangles
-from watcher.scrub.pixels.room import with_room
 
 HERE = Path(__file__).parent
 
@@ -123,7 +123,7 @@ class PixelJudge:
             high_bits |= used
             paint(picture.planes + picture.faint, ruled, fill)
             cine.take(picture)
-        texts = [*ruled, *with_room(cine.found, frames.rows, frames.columns)]
+        texts = [*ruled, *with_margins(cine.found, frames.rows, frames.columns)]
         return PixelVerdict(
             verdict=_word(ruled, cine.found, budget.spent),
             boxes=tuple((0, *text.box) for text in texts),

@@ -47,7 +47,7 @@ _KNOWN, _KNOWN_COARSE, _MOST = 0.9, 0.3, 0.5
 _TOO_LARGE, _TOO_LARGE_BESIDE = 0.25, 0.40
 _CUT = (0.1, 0.8)  # a find is cut in two when so much of it was filled with others
 # The rest of a line under another one: the least score, and how far from that one, in pixels.
-REST, _BESIDE = 0.50, 8
+_REST, _BESIDE = 0.50, 8
 _AS_HIGH, _LEVEL = 1.5, 0.7  # of a line and what goes on behind it: heights, and how level they are
 
 
@@ -248,7 +248,7 @@ def halves(first: list[Find], found: list[Text], picture: Picture) -> Iterator[T
 def _belongs(find: Find, line: Rectangle) -> bool:
     """Whether it is the rest of this line, or of one over which this one was written."""
     beside = _gap(line, find.box) <= _BESIDE and _area(find.boxes) <= _area([line])
-    return (find.score >= GATE and _goes_on(line, find.box)) or (find.score >= REST and beside)
+    return (find.score >= GATE and _goes_on(line, find.box)) or (find.score >= _REST and beside)
 
 
 def _goes_on(line: Rectangle, rest: Rectangle) -> bool:

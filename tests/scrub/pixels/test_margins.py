@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from watcher.scrub.pixels.margins import with_margins
 from watcher.scrub.pixels.picture import Text
 from watcher.scrub.pixels.regions import Rectangle
-from watcher.scrub.pixels.room import with_room
 
 
 @pytest.mark.parametrize(
@@ -15,9 +15,9 @@ from watcher.scrub.pixels.room import with_room
 def test_a_small_picture_that_text_overfills_is_filled_whole(
     side: int, height: int, all_of_it: bool
 ) -> None:
-    """Two lines that overlap count once; the room around them does not."""
+    """Two lines that overlap count once; the margin around them does not."""
     lines = [Text((0, 0, side, height), 0.8), Text((0, 10, side, height - 10), 0.9)]
-    got = with_room(lines, side, side)
+    got = with_margins(lines, side, side)
     assert got[2:] == ([Text((0, 0, side, side), 0.9)] if all_of_it else [])
 
 
@@ -32,11 +32,11 @@ def test_a_small_picture_that_text_overfills_is_filled_whole(
         ((150, 120, 400, 320), (70, 100, 480, 340)),  # several lines
     ],
 )
-def test_large_letters_get_room(box: Rectangle, filled: Rectangle) -> None:
+def test_large_letters_get_a_margin(box: Rectangle, filled: Rectangle) -> None:
     """A line's height along it, a quarter across it, within the picture."""
-    assert with_room([Text(box, 0.9)], 490, 500) == [Text(filled, 0.9)]
+    assert with_margins([Text(box, 0.9)], 490, 500) == [Text(filled, 0.9)]
 
 
 def test_of_nothing_nothing_is_filled() -> None:
     """Also in a small picture."""
-    assert with_room([], 16, 16) == []
+    assert with_margins([], 16, 16) == []

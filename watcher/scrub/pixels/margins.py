@@ -1,4 +1,4 @@
-"""What is filled beyond what was seen: room around large letters, or all of a small picture.
+"""What is filled beyond what was seen: a margin around large letters, or all of a small picture.
 
 Done once, after the last frame is read: a box that grew earlier would cut what nobody has seen.
 """
@@ -16,20 +16,20 @@ _LARGEST = 80  # what is higher is several lines
 _MUCH = 1 / 4  # of a small picture: filled by more than that, all of it is
 
 
-def with_room(texts: list[Text], rows: int, columns: int) -> list[Text]:
+def with_margins(texts: list[Text], rows: int, columns: int) -> list[Text]:
     """The texts of a picture of `rows` x `columns` pixels, as they are to be filled.
 
     Where they take more than a quarter of a small picture one more box takes all of it: letters so
     large end anywhere, and what lies between them is of no use.
     """
-    roomy = [_roomy(text, rows, columns) for text in texts]
+    wider = [_widened(text, rows, columns) for text in texts]
     size = rows * columns
     if size <= SMALL and covered(texts, (rows, columns)).sum() > _MUCH * size:
-        roomy.append(Text((0, 0, columns, rows), max(text.score for text in texts)))
-    return roomy
+        wider.append(Text((0, 0, columns, rows), max(text.score for text in texts)))
+    return wider
 
 
-def _roomy(text: Text, rows: int, columns: int) -> Text:
+def _widened(text: Text, rows: int, columns: int) -> Text:
     left, top, right, bottom = text.box
     height = min(right - left, bottom - top)
     if height < _LARGE:
