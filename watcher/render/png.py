@@ -1,8 +1,8 @@
 """A PNG encoder that takes rows in bands and holds one band (W3C PNG, third edition).
 
 How rows are filtered and deflated is found by trial on some rows, see `filters` and `deflate`.
-Over 171 ordinary files, most of them small, that makes 3 % more bytes than Pillow's default in 0.3 of
-its time; of a radiograph of five million pixels 3 % fewer in less than a tenth.
+Over 171 ordinary files, most of them small, that makes 3 % more bytes than Pillow's default in 0.3
+of its time; of a radiograph of five million pixels 3 % fewer in less than a tenth.
 Critical chunks only: no text, no time, no profile can travel.
 """
 
