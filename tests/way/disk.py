@@ -144,7 +144,9 @@ class FaultyDisk:
         self._durable = Durable()
         self._durable.baseline(self.root)
         self._held = {}
-        for number, path in enumerate(sorted(self.root.rglob("*.dcm"))):
+        # An original that is just being taken away is called .taken-INODE-MTIME.
+        originals = [*self.root.rglob("*.dcm"), *self.root.rglob(".taken-*")]
+        for number, path in enumerate(sorted(originals)):
             held = self._kept / "held" / str(number)
             os.link(path, held)
             self._held[path.stat().st_ino] = held

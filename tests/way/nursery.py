@@ -11,6 +11,7 @@ import faulthandler
 import os
 import signal
 import sys
+import time
 import traceback
 from multiprocessing import forkserver
 from pathlib import Path
@@ -39,7 +40,7 @@ def main() -> None:
     context.set_forkserver_preload(["tests.way.warm"])
     for line in sys.stdin:
         settings, said, *more = line.rstrip("\n").split("\t")
-        server.ensure_running()  # it does not survive a client that dies while it asks
+        _have_fork_server(context)
         pid = os.fork()
         if pid == 0:
             # A forked gateway is no parent of the fork server and may not ask whether it runs.
@@ -48,6 +49,21 @@ def main() -> None:
         print(pid, flush=True)
         _, status = os.waitpid(pid, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _have_fork_server(context: Any) -> None:
+    """It does not survive a client that dies while it asks, and may only be about to find out:
+    who has answered us is past all that."""
+    while True:
+        forkserver.ensure_running()
+        try:
+            asked = context.Process(target=int)
+            asked.start()
+        except (OSError, EOFError):
+            time.sleep(0.01)
+            continue
+        asked.join()
+        return
 
 
 def _gateway(settings: str, said: str, more: list[str]) -> None:

@@ -65,3 +65,18 @@ async def test_power_cuts_lose_nothing_and_send_nothing_twice(
     assert len(box.archived()) == IMAGES + 1
     assert box.dropped() == [broken]
     assert box.states() == {"delivered": IMAGES, "duplicate": 1, "quarantined": 1}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_disk_knows_an_original_again_that_is_being_taken_away(
+    box: Box, disk: FaultyDisk, mode: Mode
+) -> None:
+    """A real disk does not give it another inode either, however often the power is cut."""
+    dropped = drop(ct(0), box.drop / "north", "0.dcm")
+    taken = dropped.rename(dropped.with_name(".taken-1-2"))
+    before = taken.stat()
+    for _ in range(2):
+        disk.begin()
+        disk.lose(mode, random.Random(7))
+    after = taken.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
