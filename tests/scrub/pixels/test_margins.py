@@ -28,11 +28,11 @@ def test_a_small_picture_that_text_overfills_is_filled_whole(
         ((100, 100, 140, 300), (90, 60, 150, 340)),  # standing
         ((10, 5, 300, 45), (0, 0, 340, 55)),  # the picture ends
         ((250, 440, 490, 480), (210, 430, 500, 490)),
-        ((100, 100, 300, 131), (100, 100, 300, 131)),  # 31 high
+        ((100, 100, 300, 112), (88, 97, 312, 115)),  # 12 high
         ((150, 120, 400, 320), (70, 100, 480, 340)),  # several lines
     ],
 )
-def test_large_letters_get_a_margin(box: Rectangle, filled: Rectangle) -> None:
+def test_each_line_gets_a_margin(box: Rectangle, filled: Rectangle) -> None:
     """A line's height along it, a quarter across it, within the picture."""
     assert with_margins([Text(box, 0.9)], 490, 500) == [Text(filled, 0.9)]
 

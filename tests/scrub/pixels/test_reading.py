@@ -19,7 +19,7 @@ from watcher.errors import ConfigError, RefusedError
 from watcher.model import Reason
 from watcher.options import PixelOptions
 from watcher.scrub.pixels import PixelJudge, PixelVerdict, engine, reader, reading
-from watcher.scrub.pixels.planes import Plane, Planes, windowed
+from watcher.scrub.pixels.planes import Plane, Planes
 from watcher.scrub.pixels.reader import Reader
 
 NAME = "KOWALSKA, ANNA"
@@ -242,21 +242,6 @@ def test_a_broken_model_stops_the_start(tmp_path: Any) -> None:
     (tmp_path / "model.onnx").write_bytes(b"not a model")
     with pytest.raises(ConfigError, match=r"model\.onnx"):
         engine.Engine(tmp_path / "model.onnx")
-
-
-@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"])
-def test_values_of_every_type_become_the_same_picture(dtype: str) -> None:
-    values = np.arange(100, dtype=dtype).reshape(10, 10)
-    shown = windowed(values)
-    assert shown.min() == 0
-    assert shown.max() == 255
-    assert (np.diff(shown.ravel().astype(int)) >= 0).all()
-
-
-def test_values_that_are_no_numbers_do_not_hide_the_others() -> None:
-    values = np.arange(100, dtype=np.float32).reshape(10, 10)
-    values[0, 0], values[5, 5] = np.nan, np.inf
-    assert windowed(values)[9, 9] > 200
 
 
 def test_text_that_nobody_can_read_on_one_late_frame_is_hidden() -> None:

@@ -1,4 +1,4 @@
-"""What is filled beyond what was seen: a margin around large letters, or all of a small picture.
+"""What is filled beyond what was seen: a margin around each line, or all of a small picture.
 
 Done once, after the last frame is read: a box that grew earlier would cut what nobody has seen.
 """
@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from watcher.scrub.pixels.picture import SMALL, Text, covered
 
-# Of a line this high, in pixels, the readers see the middle better than the ends: so many of its
-# heights are filled beyond what they saw, across it and, a letter or so, along it.
-_LARGE, _ACROSS, _ALONG = 32, 0.25, 1.0
-_LARGEST = 80  # what is higher is several lines
+# The readers see the middle of a line better than its ends: so many of its heights are filled
+# beyond what they saw, across it and, a letter or so, along it.
+_ACROSS, _ALONG = 0.25, 1.0
+_LARGEST = 80  # pixels: what is higher is several lines
 _MUCH = 1 / 4  # of a small picture: filled by more than that, all of it is
 
 
@@ -31,10 +31,8 @@ def with_margins(texts: list[Text], rows: int, columns: int) -> list[Text]:
 
 def _widened(text: Text, rows: int, columns: int) -> Text:
     left, top, right, bottom = text.box
-    height = min(right - left, bottom - top)
-    if height < _LARGE:
-        return text
-    across, along = (int(share * min(height, _LARGEST)) for share in (_ACROSS, _ALONG))
+    height = min(right - left, bottom - top, _LARGEST)
+    across, along = int(_ACROSS * height), int(_ALONG * height)
     aside, down = (along, across) if right - left >= bottom - top else (across, along)
     box = (
         max(0, left - aside),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -19,7 +20,9 @@ _CUT = (0.5, 99.7)
 _SAMPLES = 1 << 14
 # Of these the stretch is done without a detour over floating point.
 _NARROW = frozenset(map(np.dtype, ("u1", "u2", "i2")))
-_STRIP_CELLS = 1 << 16
+# Cells that are worked on at a time: what stays in the cache costs little; with the surroundings of
+# each, which are computed twice at a seam, more of them do.
+_STRIP_CELLS, _BROAD_CELLS = 1 << 16, 1 << 20
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 # Greatest difference of the channels, in 8-bit steps, from which hue alone could carry a text.
 _COLOURFUL = 40
@@ -100,14 +103,12 @@ def _cut(sample: NDArray[Any]) -> tuple[float, float]:
 
 
 def _stretched(values: NDArray[Any], low: float, scale: float) -> Plane:
-    """Integers of 16 bits at most, a few rows at a time: what stays in the cache costs little."""
+    """Integers of 16 bits at most, a few rows at a time."""
     if values.dtype == np.uint8:
         table = np.clip(np.rint((np.arange(256) - low) * scale), 0, 255).astype(np.uint8)
         return np.asarray(cv2.LUT(np.ascontiguousarray(values), table), np.uint8)
     plane: Plane = np.empty(values.shape, np.uint8)
-    height = max(1, _STRIP_CELLS // values.shape[1])
-    for top in range(0, len(values), height):
-        strip = slice(top, top + height)
+    for strip in _strips(values.shape):
         cells = np.maximum(values[strip], values.dtype.type(low))
         plane[strip] = cv2.convertScaleAbs(cells, alpha=scale, beta=-int(low) * scale)
     return plane
@@ -122,11 +123,15 @@ def _grey(frame: NDArray[Any]) -> NDArray[Any]:
 
 def equalised(values: NDArray[Any]) -> Plane:
     """Contrast-limited adaptive histogram equalisation over the whole range of the values."""
-    numbers = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
-    low, high = float(numbers.min()), float(numbers.max())
-    cells = ((numbers - low) * (65535 / max(high - low, 1e-12))).astype(np.uint16)
-    spread = cv2.createCLAHE(_CLIP, _CLAHE_TILES).apply(cells)
-    return (np.asarray(spread, np.uint16) >> 8).astype(np.uint8)
+    if values.dtype.kind == "f":
+        values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    scale = 65535 / max(high - low, 1e-12)
+    cells = np.empty(values.shape, np.uint16)
+    for strip in _strips(values.shape):
+        cells[strip] = (values[strip].astype(np.float32) - low) * scale
+    spread = np.asarray(cv2.createCLAHE(_CLIP, _CLAHE_TILES).apply(cells), np.uint16)
+    return np.right_shift(spread, 8, out=spread).astype(np.uint8)
 
 
 def locally(plane: Plane) -> Plane:
@@ -134,14 +139,31 @@ def locally(plane: Plane) -> Plane:
 
     Text of a few grey steps on an even ground shows as well in it as any, noise no better.
     """
-    values = plane.astype(np.float32)
+    shown: Plane = np.empty_like(plane)
+    reach = _AROUND[1] // 2
+    for strip in _strips(plane.shape, _BROAD_CELLS):
+        above = min(strip.start, reach)
+        values = plane[strip.start - above : strip.stop + reach].astype(np.float32)
+        inner = slice(above, above + strip.stop - strip.start)
+        shown[strip] = _from_surroundings(values)[inner]
+    return shown
+
+
+def _from_surroundings(values: NDArray[np.float32]) -> NDArray[np.float32]:
     mean = cv2.blur(values, _AROUND, borderType=cv2.BORDER_REFLECT_101)
-    squares = cv2.blur(values * values, _AROUND, borderType=cv2.BORDER_REFLECT_101)
-    spread = np.sqrt(np.maximum(squares - mean * mean, 0))
+    spread = cv2.sqrBoxFilter(values, cv2.CV_32F, _AROUND, borderType=cv2.BORDER_REFLECT_101)
+    spread = np.sqrt(np.maximum(spread - mean * mean, 0))
     values -= mean
     values *= _GAIN / (spread + _QUIET)
     values += 128
-    return np.clip(values, 0, 255, out=values).astype(np.uint8)
+    return np.clip(values, 0, 255, out=values)
+
+
+def _strips(shape: tuple[int, ...], cells: int = _STRIP_CELLS) -> Iterator[slice]:
+    """Rows of a picture, so many cells at a time: no plane of floats stands whole."""
+    rows, columns = shape
+    height = max(1, cells // max(1, columns))
+    return (slice(top, min(rows, top + height)) for top in range(0, rows, height))
 
 
 def _brightness(dataset: Dataset) -> NDArray[Any]:
