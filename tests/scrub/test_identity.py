@@ -188,3 +188,22 @@ def _timed(work: object) -> float:
     start = time.perf_counter()
     work()  # type: ignore[operator]
     return time.perf_counter() - start
+
+
+def test_slices_of_a_series_share_all_but_their_uids() -> None:
+    """Each is searched for its own; who is called otherwise shares nothing."""
+    spelled = []
+    for uid in ("1.2.826.0.1.3680043.10.5.7", "1.2.826.0.1.3680043.10.5.8"):
+        ds = patient()
+        ds.SOPInstanceUID = uid
+        spelled.append(Identity.of(written(ds)).spellings)
+    assert set(spelled[0].uids) ^ set(spelled[1].uids) == {
+        "1.2.826.0.1.3680043.10.5.7",
+        "1.2.826.0.1.3680043.10.5.8",
+    }
+    assert spelled[0].uids["1.2.826.0.1.3680043.10.5.7"] == "SOPInstanceUID"
+    assert spelled[0].names is spelled[1].names
+    other = patient()
+    other.PatientName = "Vandelmoor^Ilvett"
+    assert "ilvetta" in spelled[0].names
+    assert "ilvetta" not in Identity.of(written(other)).spellings.names

@@ -11,7 +11,7 @@ from pydicom.datadict import (
     repeater_has_tag,
     tag_for_keyword,
 )
-from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset, PrivateBlock
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
@@ -37,6 +37,7 @@ __all__ = [
     "Sequence",
     "Tag",
     "convert_encodings",
+    "convert_raw_data_element",
     "decode_bytes",
     "dictionary_VR",
     "dictionary_has_tag",

@@ -62,8 +62,10 @@ class Identity:
 
     @functools.cached_property
     def spellings(self) -> Spellings:
-        """The values in comparable form, made once per file."""
-        return Spellings.of((k.kind.value, k.value, k.tag, k.raw) for k in self.known)
+        """The values in comparable form. Only the UIDs tell the slices of one Series apart."""
+        uids = {k.value: k.tag for k in reversed(self.known) if k.kind is Kind.UID}
+        others = tuple(k for k in self.known if k.raw or k.kind is not Kind.UID)
+        return _spelled(others).naming(uids)
 
     def is_number(self, text: str) -> bool:
         """Whether a number (DS, IS) is an identifier, a phone or a day of this patient."""
@@ -75,6 +77,11 @@ class Identity:
     def words(self) -> frozenset[str]:
         """Folded words and digit strings that tell this patient: for text read from pixels."""
         return frozenset(self.spellings.names) | frozenset(self.spellings.codes)
+
+
+@functools.lru_cache(maxsize=4)  # what is kept of a patient goes with the next few
+def _spelled(known: tuple[Known, ...]) -> Spellings:
+    return Spellings.of((k.kind.value, k.value, k.tag, k.raw) for k in known)
 
 
 _BY_VR = {"PN": Kind.NAME, "AE": Kind.DEVICE, "DA": Kind.DATE, "DT": Kind.DATE, "UI": Kind.UID}

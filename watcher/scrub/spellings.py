@@ -6,7 +6,7 @@ import datetime as dt
 import functools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 
 from watcher.scrub import dates
@@ -63,6 +63,10 @@ class Spellings:
                 made.raws.setdefault(raw, tag)
             getattr(made, _ADD[kind])(value, tag)
         return made
+
+    def naming(self, uids: dict[str, str]) -> Spellings:
+        """The same with the UIDs of one file."""
+        return replace(self, uids=uids)
 
     def _name(self, value: str, tag: str) -> None:
         for group in value.split("="):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
+from watcher.errors import RefusedError
+from watcher.scrub.pixels import reading
+from watcher.scrub.pixels.cine import CineReader
 from watcher.scrub.pixels.marks import Markers, OwnWords
 from watcher.scrub.pixels.opinions import Readings, is_text
 from watcher.scrub.pixels.picture import Budget, Picture, Text
 from watcher.scrub.pixels.planes import Plane
 from watcher.scrub.pixels.reader import Reader, Words
-from watcher.scrub.pixels.reading import Look, PictureReader, halves
+from watcher.scrub.pixels.reading import Look, PictureReader
 from watcher.scrub.pixels.regions import Rectangle
+from watcher.scrub.pixels.rests import rests
 from watcher.scrub.pixels.textness import Find, Textness
 
 
@@ -73,7 +79,7 @@ def test_the_rest_of_a_line_that_was_filled_in_part_is_filled(
     """What is left of its letters looks like nothing any more."""
     picture = Picture([np.zeros((200, 100), np.uint8)], [])
     first = [Find(((0, 20, 100, 40),), score)]
-    found = list(halves(first, [Text(filled, 1.0)], picture))
+    found = list(rests(first, [Text(filled, 1.0)], picture))
     assert [text.box for text in found] == ([(0, 20, 100, 40)] if rest else [])
 
 
@@ -92,7 +98,7 @@ def test_large_letters_that_were_filled_for_the_most_part_are_filled(
     """They show whole in a shrunken picture only."""
     picture = Picture([np.zeros((200, 100), np.uint8)], [])
     first = [Find(((0, 20, 100, 40),), score, scale)]
-    found = list(halves(first, [Text(filled, 1.0)], picture))
+    found = list(rests(first, [Text(filled, 1.0)], picture))
     assert [text.box for text in found] == ([(0, 20, 100, 40)] if rest else [])
 
 
@@ -114,10 +120,10 @@ def test_what_goes_on_where_a_line_ends_is_filled(box: Rectangle, score: float, 
     """A letter or two, which are hard to read; so for a line that stands."""
     picture = Picture([np.zeros((300, 300), np.uint8)], [])
     line, seen = (60, 10, 200, 40), Find((box,), score)
-    found = list(halves([seen], [Text(line, 1.0)], picture))
+    found = list(rests([seen], [Text(line, 1.0)], picture))
     assert [text.box for text in found] == ([box] if rest else [])
     stands, turned = (10, 60, 40, 200), (box[1], box[0], box[3], box[2])
-    found = list(halves([Find((turned,), score)], [Text(stands, 1.0)], picture))
+    found = list(rests([Find((turned,), score)], [Text(stands, 1.0)], picture))
     assert [text.box for text in found] == ([turned] if rest else [])
 
 
@@ -125,7 +131,7 @@ def test_a_large_find_is_not_filled_because_a_line_crosses_it() -> None:
     """Most of a picture is no line of text."""
     picture = Picture([np.zeros((100, 100), np.uint8)], [])
     first = [Find(((0, 0, 100, 60),), 0.99)]
-    assert list(halves(first, [Text((0, 0, 100, 20), 1.0)], picture)) == []
+    assert list(rests(first, [Text((0, 0, 100, 20), 1.0)], picture)) == []
 
 
 @pytest.mark.parametrize(
@@ -162,6 +168,50 @@ def test_large_letters_that_overfill_a_small_picture_do_not_pass_the_gate(
     picture = Picture([np.full((side, side), 9, np.uint8)], [])
     found = PictureReader(Markers(())).texts(picture, 0, OwnWords(frozenset()), Budget(0))
     assert [each.box for each in found] == ([(0, 0, side, 60)] if text else [])
+
+
+@pytest.mark.parametrize(
+    ("score", "read", "passes"),
+    [
+        (0.60, Words("", 0.0), False),
+        (0.60, Words("L", 0.95), True),  # a marker
+        (0.60, Words("L", 0.60), False),
+        (0.50, Words("", 0.0), True),
+    ],
+)
+def test_what_is_half_like_letters_does_not_pass_in_a_small_picture(
+    score: float, read: Words, passes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can read it, so nobody can tell; a person has to."""
+    finds = [Find(((10, 10, 90, 70),), score, 2)]
+    monkeypatch.setattr(Textness, "find", lambda *_: finds)
+    monkeypatch.setattr(Reader, "read", lambda *_: read)
+    monkeypatch.setattr(Reader, "find", lambda *_: [])
+    words = OwnWords(frozenset())
+    for side, refuses in ((128, not passes), (512, False)):
+        cine = CineReader(PictureReader(Markers(("L",))), words, Budget(1), 0)
+        with pytest.raises(RefusedError) if refuses else nullcontext():
+            cine.take(Picture([np.full((side, side), 9, np.uint8)], []))
+        assert cine.found == []
+
+
+@pytest.mark.parametrize(
+    ("all_of_it", "filled"), [(Words("Dr. Kaman", 0.97), True), (Words("Dr. Kaman", 0.8), False)]
+)
+def test_a_line_that_was_found_in_part_is_filled_as_far_as_it_can_be_read(
+    all_of_it: Words, filled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fine scale saw the middle of large letters, a coarse one all of them."""
+    middle, line = (100, 40, 200, 80), (40, 35, 240, 85)
+    monkeypatch.setattr(reading, "whole", lambda _, box: box)
+    reads = {middle: Words("amar", 0.94), line: all_of_it}
+    monkeypatch.setattr(Reader, "read", lambda _, plane, box: reads.get(box, Words("", 0.0)))
+    plane = np.full((120, 300), 9, np.uint8)
+    finds = [Find((middle,), 0.92), Find((line,), 0.98, 2)]
+    look = Look(Readings(Reader()), OwnWords(frozenset()), 1 << 18, [])
+    reader = PictureReader(Markers(()))
+    texts = reader._judged(plane, finds, look, unread=True)
+    assert [text.box for text in texts] == [middle, line][: 1 + filled]
 
 
 def test_nothing_is_read_twice_in_one_look(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -149,3 +151,29 @@ def test_rectangles_cover_exactly_what_is_masked(masked: np.ndarray[Any, Any]) -
     for left, top, right, bottom in as_rectangles(masked):
         drawn[top:bottom, left:right] += 1
     assert np.array_equal(drawn, masked.astype(int))
+
+
+@pytest.mark.parametrize(
+    ("manufacturer", "charsets"),
+    [
+        (b"ACME\\Co ", [b"ISO_IR 100", b"ISO_IR 192"]),
+        (b"", [b"ISO_IR 100"]),
+        (b"M\xfcller", [b"ISO_IR 100", b"ISO_IR 144"]),
+        (b"\x1b$B;3ED\x1b(B", [b"\\ISO 2022 IR 87"]),
+    ],
+)
+def test_an_attribute_prints_as_pydicom_reads_it(
+    manufacturer: bytes, charsets: list[bytes]
+) -> None:
+    """Whichever file was seen before: what is remembered does not depend on the character set."""
+    for declared in charsets:
+        elements = (
+            b"\x08\0\x05\0CS" + len(declared).to_bytes(2, "little") + declared,
+            b"\x08\0\x70\0LO" + len(manufacturer).to_bytes(2, "little") + manufacturer,
+        )
+        read = functools.partial(pydicom.dcmread, force=True)
+        file = b"".join(elements)
+        expected = read(io.BytesIO(file)).get("Manufacturer")
+        fact = BUNDLED._fact(read(io.BytesIO(file)), "Manufacturer")
+        assert fact.text == ("" if expected is None else str(expected).lower().strip())
+        assert (fact.there, fact.empty) == (True, not expected)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from watcher.errors import RefusedError
+from watcher.model import Reason
 from watcher.scrub.pixels.marks import OwnWords
 from watcher.scrub.pixels.picture import Budget, Picture, Text, paint
 from watcher.scrub.pixels.planes import Plane
@@ -31,12 +33,17 @@ class CineReader:
     _seen: list[Plane] = field(default_factory=list)
 
     def take(self, picture: Picture) -> None:
-        """Look at one frame. Raises RefusedError(BURNED_IN) when its text cannot be hidden."""
+        """Look at one frame. Raises RefusedError(BURNED_IN) when its text cannot be hidden, or when
+        nobody can tell whether the first one, a small one, shows any.
+        """
         paint(picture.planes + picture.faint, self.found, self.fill)
         place = self._changed(picture.planes)
         if place is None:
             return
         texts = self.reader.texts(picture.cut(place), self.fill, self.words, self.budget)
+        # Of later frames one too many would look like something.
+        if not (self._seen or texts) and self.reader.puzzles(picture):
+            raise RefusedError(Reason.BURNED_IN, "half like letters, and not to be read")
         self.found += [text.moved(*place[:2]) for text in texts]
         paint(picture.planes, self.found, self.fill)
         self._seen = picture.planes

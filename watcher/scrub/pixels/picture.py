@@ -46,6 +46,11 @@ class Picture:
         """Pixels of the whole frame."""
         return self.frame or self.planes[0].size
 
+    @property
+    def small(self) -> bool:
+        """Whether the frame shows little."""
+        return self.size <= SMALL
+
     def cut(self, box: Rectangle) -> Picture:
         """The part of it that lies in `box`."""
         left, top, right, bottom = box
@@ -85,3 +90,21 @@ def covered(texts: Iterable[Text], shape: tuple[int, ...]) -> NDArray[np.bool_]:
         left, top, right, bottom = text.box
         known[top:bottom, left:right] = True
     return known
+
+
+def gap(one: Rectangle, other: Rectangle) -> int:
+    """Pixels between two boxes, across or down, whichever is more; below zero when they overlap."""
+    across = max(one[0], other[0]) - min(one[2], other[2])
+    down = max(one[1], other[1]) - min(one[3], other[3])
+    return max(across, down)
+
+
+def area(boxes: Iterable[Rectangle]) -> int:
+    """Pixels of some boxes; where two overlap they count twice."""
+    return sum((right - left) * (bottom - top) for left, top, right, bottom in boxes)
+
+
+def share_of(known: NDArray[np.bool_], boxes: Iterable[Rectangle]) -> float:
+    """Share of some boxes that accepted ones cover."""
+    covered = sum(int(known[top:bottom, left:right].sum()) for left, top, right, bottom in boxes)
+    return covered / max(1, area(boxes))

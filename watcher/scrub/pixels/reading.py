@@ -13,22 +13,42 @@ from watcher.errors import RefusedError
 from watcher.model import Reason
 from watcher.scrub.pixels.letters import whole
 from watcher.scrub.pixels.marks import Markers, OwnWords
-from watcher.scrub.pixels.opinions import EYE_SURE, Opinion, Readings, completed, is_text
-from watcher.scrub.pixels.picture import SMALL, Budget, Picture, Text, covered, paint
+from watcher.scrub.pixels.opinions import (
+    EYE_SURE,
+    GATE,
+    SURE,
+    TOO_LARGE,
+    TOO_LARGE_BESIDE,
+    VARIETY,
+    Opinion,
+    Readings,
+    completed,
+    is_text,
+)
+from watcher.scrub.pixels.picture import (
+    SMALL,
+    Budget,
+    Picture,
+    Text,
+    area,
+    gap,
+    paint,
+    share_of,
+)
 from watcher.scrub.pixels.planes import Plane, locally
 from watcher.scrub.pixels.reader import Reader, Words
 from watcher.scrub.pixels.regions import Rectangle
+from watcher.scrub.pixels.rests import rests
 from watcher.scrub.pixels.textness import Find, Textness
 
-# On the textness map: what is looked at again (a coarse scale sees more that is none), how far a
-# find reaches, and what is text even if nobody can read it: of 268 finds in text-free pictures none
-# scored as much, of 85 small planted strings all but 2.
-LOOK, LOOK_COARSE, EDGE, SURE = 0.40, 0.60, 0.40, 0.90
-# The same in a small picture, at any scale, for letters that overfill it look like nothing else:
-# of 91 ordinary ones none has a find of 0.50.
-SURE_SMALL = 0.70
-# The same where nothing speaks for text yet: of 210 planted strings none scored below 0.75.
-GATE, GATE_COARSE = 0.60, 0.75
+# On the textness map: what is looked at again (a coarse scale sees more that is none), and how far
+# a find reaches.
+LOOK, LOOK_COARSE, EDGE = 0.40, 0.60, 0.40
+# The same in a small picture, at any scale, for letters that overfill it look like nothing else and
+# hardly like letters. Of 92 ordinary ones four have a find of 0.30, which has them read in full;
+# none has one of 0.55, which does not pass when nobody can read it.
+LOOK_SMALL, DOUBT_SMALL, SURE_SMALL = 0.30, 0.55, 0.70
+GATE_COARSE = 0.75  # as GATE
 # What is enough for a suspect picture of a known device to be read in full: a find that scores
 # EYE_SURE, or one of LOOK of which a letter can be read.
 HALF_READ = 0.50
@@ -42,13 +62,7 @@ _PARTS = 4  # of a find that are read, the largest first
 # A find is known when accepted ones cover this share of it; all of it is text when this share is.
 # Seen coarsely, lines grow together: then less is enough, the next look sees what was left.
 _KNOWN, _KNOWN_COARSE, _MOST = 0.9, 0.3, 0.5
-# What nobody can read is no line of text when it fills more of the picture (beside a line of text,
-# of which it may be the rest: still more), or when its letters are large: those can be read.
-_TOO_LARGE, _TOO_LARGE_BESIDE = 0.25, 0.40
-_CUT = (0.1, 0.8)  # a find is cut in two when so much of it was filled with others
-# The rest of a line under another one: the least score, and how far from that one, in pixels.
-_REST, _BESIDE = 0.50, 8
-_AS_HIGH, _LEVEL = 1.5, 0.7  # of a line and what goes on behind it: heights, and how level they are
+_ONE_LINE = 0.9  # but what reads as well as this is one line, which was found in part
 
 
 @functools.cache
@@ -66,15 +80,20 @@ class Look:
     size: int
     lines: list[Rectangle]
 
+    @property
+    def small(self) -> bool:
+        """Whether the frame shows little."""
+        return self.size <= SMALL
+
     def is_text(self, find: Find) -> bool:
         """Whether it is text though nobody can read it: sure, and no larger than a line is; in a
         small picture of any size.
         """
-        if self.size <= SMALL:
+        if self.small:
             return find.score >= SURE_SMALL
-        beside = any(_touch(line, box) for line in self.lines for box in find.boxes)
-        most = (_TOO_LARGE_BESIDE if beside else _TOO_LARGE) * self.size
-        return find.score >= SURE and find.scale == 1 and _area(find.boxes) < most
+        beside = any(gap(line, box) <= 0 for line in self.lines for box in find.boxes)
+        most = (TOO_LARGE_BESIDE if beside else TOO_LARGE) * self.size
+        return find.score >= SURE and find.scale == 1 and area(find.boxes) < most
 
 
 class PictureReader:
@@ -98,25 +117,40 @@ class PictureReader:
         first: list[Find] | None = None
         full, due = False, bool(faint)
         for _ in range(_ROUNDS):
-            finds = [self._textness.find(plane, LOOK, EDGE) for plane in planes]
+            finds = self._likely(planes, picture.small)
             first = [find for some in finds for find in some] if first is None else first
             eager = bool(found) or picture.keen
             look = Look(Readings(self._reader), words, picture.size, [text.box for text in found])
             fresh = list(self._look(planes, finds, look, eager=eager))
-            due |= bool(fresh) or (picture.keen and _doubtful(planes, finds, look.readings))
+            due |= bool(fresh) or _in_doubt(picture, planes, finds, look.readings)
             if not fresh and not full and due and budget.spend():
                 full = True
                 fresh = list(self._read_in_full(planes, faint, look))
-            fresh = fresh or list(halves(first, found, picture))
+            fresh = fresh or list(rests(first, found, picture))
             if not fresh:
                 return found
             found += fresh
             paint(planes + faint, fresh, fill)
         raise RefusedError(Reason.BURNED_IN, "text left after redaction")
 
+    def puzzles(self, picture: Picture) -> bool:
+        """Whether a small picture without text shows what is half like letters, no marker that may
+        stay, and nobody can read."""
+        if not picture.small:
+            return False
+        return any(
+            find.score >= DOUBT_SMALL and not self._may_stay(self._reader.read(plane, find.box))
+            for plane, finds in zip(picture.planes, self._likely(picture.planes, True), strict=True)
+            for find in finds
+        )
+
     def seen(self, planes: list[Plane]) -> list[Rectangle]:
         """Boxes of all that looks like text, read or not."""
         return [find.box for plane in planes for find in self._textness.find(plane, LOOK, EDGE)]
+
+    def _likely(self, planes: list[Plane], small: bool) -> list[list[Find]]:
+        least = LOOK_SMALL if small else LOOK
+        return [self._textness.find(plane, least, min(least, EDGE)) for plane in planes]
 
     def own_words(self, planes: list[Plane], words: OwnWords, thorough: bool) -> bool:
         """Whether one of the file's own words can be read anywhere in the picture."""
@@ -150,7 +184,8 @@ class PictureReader:
     ) -> Iterator[Text]:
         """The gate and the first reader: what the textness map shows, fine scales first."""
         fine, coarse = (LOOK, LOOK_COARSE) if eager else (GATE, GATE_COARSE)
-        coarse = min(coarse, SURE_SMALL) if look.size <= SMALL else coarse
+        if look.small:
+            fine = coarse = LOOK_SMALL
         for plane, seen in zip(planes, finds, strict=True):
             likely = [f for f in seen if f.score >= (fine if f.scale == 1 else coarse)]
             yield from self._judged(plane, likely, look, unread=True)
@@ -174,14 +209,19 @@ class PictureReader:
         known = np.zeros(plane.shape, bool)
         left: list[Find] = []
         for find in finds:
-            if _share(known, find.boxes) >= (_KNOWN if find.scale == 1 else _KNOWN_COARSE):
+            share = share_of(known, find.boxes)
+            if share >= _KNOWN:
+                continue
+            if find.scale > 1 and share >= _KNOWN_COARSE:
+                lines = [box for box in find.boxes[:_PARTS] if self._is_line(plane, box, look)]
+                yield from _accept(plane, lines, find.score, known)
                 continue
             opinions = {
                 box: self._opinion(plane, box, find.score, look) for box in find.boxes[:_PARTS]
             }
             text = [box for box, opinion in opinions.items() if opinion is Opinion.TEXT]
             if text:
-                complete = _area(text) >= _MOST * _area(find.boxes)
+                complete = area(text) >= _MOST * area(find.boxes)
                 lines = [completed(plane, box, look.readings) for box in text]
                 yield from _accept(
                     plane, [*lines, *(find.boxes if complete else ())], find.score, known
@@ -189,7 +229,7 @@ class PictureReader:
             elif Opinion.UNREADABLE in opinions.values():
                 left.append(find)
         for find in left:
-            if unread and look.is_text(find) and _share(known, find.boxes) < _MOST:
+            if unread and look.is_text(find) and share_of(known, find.boxes) < _MOST:
                 yield from _accept(plane, find.boxes, find.score, known)
 
     def _opinion(self, plane: Plane, box: Rectangle, eye: float, look: Look) -> Opinion:
@@ -204,12 +244,21 @@ class PictureReader:
             return Opinion.TEXT
         return Opinion.UNREADABLE
 
+    def _is_line(self, plane: Plane, box: Rectangle, look: Look) -> bool:
+        read = look.readings.of(plane, box)
+        sure = read.score >= _ONE_LINE and read.letters >= VARIETY
+        return sure and self._opinion(plane, box, 0.0, look) is Opinion.TEXT
+
     def _may_stay(self, read: Words) -> bool:
         return read.score >= _MARKER_SCORE and self._markers.allow(read.text)
 
 
-def _doubtful(planes: list[Plane], finds: list[list[Find]], readings: Readings) -> bool:
-    """Whether something nearly is text, or can nearly be read."""
+def _in_doubt(
+    picture: Picture, planes: list[Plane], finds: list[list[Find]], readings: Readings
+) -> bool:
+    """Whether something nearly is text, or can nearly be read; in a small picture, anything."""
+    if picture.small or not picture.keen:
+        return picture.small and any(finds)
     seen = [(p, find) for p, some in zip(planes, finds, strict=True) for find in some]
     if any(find.score >= EYE_SURE for _, find in seen):
         return True
@@ -224,60 +273,3 @@ def _accept(
         left, top, right, bottom = box
         known[top:bottom, left:right] = True
         yield Text(box, score)
-
-
-def halves(first: list[Find], found: list[Text], picture: Picture) -> Iterator[Text]:
-    """The rest of what was seen before anything was filled, and then was filled in part: what is
-    left of a line that another's box has cut is no letter any more, and nobody would see it. And
-    what goes on where a line ends, or shows beside one that is written over it: a letter or two are
-    hard to read.
-    """
-    known = covered(found, picture.planes[0].shape)
-    for find in first:
-        share = _share(known, find.boxes)
-        if find.scale > 1:  # large letters, most of which are filled
-            cut = find.score >= SURE and _MOST <= share < _KNOWN
-        else:
-            cut = find.score >= EYE_SURE and _CUT[0] < share < _CUT[1]
-        small = _area(find.boxes) < _TOO_LARGE_BESIDE * picture.size
-        rest = find.scale == 1 and share < _CUT[1]
-        if (cut and small) or (rest and any(_belongs(find, text.box) for text in found)):
-            yield from (Text(box, find.score) for box in find.boxes)
-
-
-def _belongs(find: Find, line: Rectangle) -> bool:
-    """Whether it is the rest of this line, or of one over which this one was written."""
-    beside = _gap(line, find.box) <= _BESIDE and _area(find.boxes) <= _area([line])
-    return (find.score >= GATE and _goes_on(line, find.box)) or (find.score >= _REST and beside)
-
-
-def _goes_on(line: Rectangle, rest: Rectangle) -> bool:
-    """Whether `rest` is as high as the line, and at most that far from one of its ends."""
-    standing = line[3] - line[1] > line[2] - line[0]
-    along, across = (1, 0) if standing else (0, 1)
-    heights = [box[across + 2] - box[across] for box in (line, rest)]
-    low, high = min(heights), max(heights)
-    shared = min(line[across + 2], rest[across + 2]) - max(line[across], rest[across])
-    gap = max(line[along], rest[along]) - min(line[along + 2], rest[along + 2])
-    return high <= _AS_HIGH * low and shared >= _LEVEL * low and -high <= gap <= high
-
-
-def _touch(one: Rectangle, other: Rectangle) -> bool:
-    return _gap(one, other) <= 0
-
-
-def _gap(one: Rectangle, other: Rectangle) -> int:
-    """Pixels between two boxes, across or down, whichever is more; below zero when they overlap."""
-    across = max(one[0], other[0]) - min(one[2], other[2])
-    down = max(one[1], other[1]) - min(one[3], other[3])
-    return max(across, down)
-
-
-def _area(boxes: Iterable[Rectangle]) -> int:
-    return sum((right - left) * (bottom - top) for left, top, right, bottom in boxes)
-
-
-def _share(known: NDArray[np.bool_], boxes: Iterable[Rectangle]) -> float:
-    """Share of some boxes that accepted ones cover."""
-    covered = sum(int(known[top:bottom, left:right].sum()) for left, top, right, bottom in boxes)
-    return covered / max(1, _area(boxes))

@@ -6,12 +6,18 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import index
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from watcher.dicom.names import Dataset, tag_for_keyword
+from watcher.dicom import charset
+from watcher.dicom.names import (
+    Dataset,
+    RawDataElement,
+    convert_raw_data_element,
+    tag_for_keyword,
+)
 from watcher.errors import RefusedError
 from watcher.model import Reason
 from watcher.scrub.pixels.recipe import TESTS_WITH_VALUE, ULTRASOUND_REGIONS, Area, Line, Rule, Test
@@ -22,6 +28,8 @@ Rectangle = tuple[int, int, int, int]
 CORNERS = ("RegionLocationMinX0", "RegionLocationMinY0")
 FAR_CORNERS = ("RegionLocationMaxX1", "RegionLocationMaxY1")
 _REMEMBERED = 256  # devices
+# What reads the same in every file while it is plain ASCII.
+_PLAIN = frozenset({"AE", "CS", "DA", "LO", "SH", "UI"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,21 @@ class Fact(NamedTuple):
     text: str = ""
 
 
+def _fact_of(value: Any, printed: bool) -> Fact:
+    text = str(value).lower().strip() if printed and value is not None else ""
+    return Fact(True, value is None, not value or value == "", text)
+
+
+@functools.lru_cache(_REMEMBERED)
+def _fact_of_raw(raw: RawDataElement, printed: bool) -> Fact:
+    """Without pydicom's conversion, which takes longer than all the rules."""
+    return _fact_of(convert_raw_data_element(raw).value, printed)
+
+
+def _is_plain(value: bytes | None) -> bool:
+    return not value or (value.isascii() and charset.ESCAPE not in value)
+
+
 class RuleBook:
     """Device rules, and which of them hold for the devices seen last.
 
@@ -72,9 +95,11 @@ class RuleBook:
         tag = self._tags[keyword]
         if tag is None or tag not in dataset:
             return Fact()
-        value = dataset[tag].value
-        text = str(value).lower().strip() if keyword in self._printed and value is not None else ""
-        return Fact(True, value is None, not value or value == "", text)
+        printed = keyword in self._printed
+        raw: Any = dataset.get_item(tag)
+        if isinstance(raw, RawDataElement) and raw.VR in _PLAIN and _is_plain(raw.value):
+            return _fact_of_raw(raw._replace(value_tell=0), printed)
+        return _fact_of(dataset[tag].value, printed)
 
     def _evaluated(self, answers: tuple[Fact, ...]) -> tuple[Rule, ...]:
         facts = dict(zip(self._tags, answers, strict=True))
