@@ -16,7 +16,9 @@ from watcher.scrub.pixels.marks import Markers, OwnWords
 from watcher.scrub.pixels.opinions import (
     EYE_SURE,
     GATE,
+    NEARLY,
     SURE,
+    SURE_COARSE,
     TOO_LARGE,
     TOO_LARGE_BESIDE,
     VARIETY,
@@ -57,11 +59,12 @@ DETECTED = 0.60
 _MARKER_SCORE = 0.90
 _ROUNDS = 6
 _LARGE = 3 << 18  # pixels: what a screen or an ultrasound has is shown twice as large as a whole
-_SMALLEST = 24  # pixels: three letters of 8 pixels need as many; a test tile holds no name
+_SMALLEST = 24  # pixels: three letters of 8 pixels need as many, with their margin
 _PARTS = 4  # of a find that are read, the largest first
 # A find is known when accepted ones cover this share of it; all of it is text when this share is.
 # Seen coarsely, lines grow together: then less is enough, the next look sees what was left.
 _KNOWN, _KNOWN_COARSE, _MOST = 0.9, 0.3, 0.5
+_SHARED = 0.8  # of a fine find that a coarse one shows, too
 _ONE_LINE = 0.9  # but what reads as well as this is one line, which was found in part
 
 
@@ -85,15 +88,19 @@ class Look:
         """Whether the frame shows little."""
         return self.size <= SMALL
 
-    def is_text(self, find: Find) -> bool:
+    def is_text(self, find: Find, others: Iterable[Find] = ()) -> bool:
         """Whether it is text though nobody can read it: sure, and no larger than a line is; in a
-        small picture of any size.
+        small picture of any size; in one that holds text also what is nearly sure, and sure seen
+        coarsely, as letters made of dots are. `others` were found with it.
         """
         if self.small:
             return find.score >= SURE_SMALL
         beside = any(gap(line, box) <= 0 for line in self.lines for box in find.boxes)
         most = (TOO_LARGE_BESIDE if beside else TOO_LARGE) * self.size
-        return find.score >= SURE and find.scale == 1 and area(find.boxes) < most
+        if find.scale > 1 or area(find.boxes) >= most:
+            return False
+        again = self.lines and any(_shows_again(other, find) for other in others)
+        return find.score >= (NEARLY if again else SURE)
 
 
 class PictureReader:
@@ -229,11 +236,13 @@ class PictureReader:
             elif Opinion.UNREADABLE in opinions.values():
                 left.append(find)
         for find in left:
-            if unread and look.is_text(find) and share_of(known, find.boxes) < _MOST:
+            if unread and look.is_text(find, finds) and share_of(known, find.boxes) < _MOST:
                 yield from _accept(plane, find.boxes, find.score, known)
 
     def _opinion(self, plane: Plane, box: Rectangle, eye: float, look: Look) -> Opinion:
         """What the recogniser says of one box that looked like text as much as `eye`."""
+        if _holds_no_word(box, eye):
+            return Opinion.UNREADABLE
         left, top, right, bottom = box
         read = look.readings.of(plane, box)
         if look.words.found_in(read.text):
@@ -262,8 +271,23 @@ def _in_doubt(
     seen = [(p, find) for p, some in zip(planes, finds, strict=True) for find in some]
     if any(find.score >= EYE_SURE for _, find in seen):
         return True
-    reads = (readings.of(p, box) for p, find in seen for box in find.boxes[:_PARTS])
+    boxes = [(p, box, find.score) for p, find in seen for box in find.boxes[:_PARTS]]
+    reads = (readings.of(p, box) for p, box, eye in boxes if not _holds_no_word(box, eye))
     return any(read.score >= HALF_READ and read.letters for read in reads)
+
+
+def _holds_no_word(box: Rectangle, eye: float) -> bool:
+    """Whether it is too small for three letters, and hardly looks like one."""
+    return max(box[2] - box[0], box[3] - box[1]) < _SMALLEST and eye < EYE_SURE
+
+
+def _shows_again(coarse: Find, fine: Find) -> bool:
+    """Whether a coarse find is sure of what a fine one shows."""
+    left, top, right, bottom = coarse.box
+    a, b, c, d = fine.box
+    shared = max(0, min(right, c) - max(left, a)) * max(0, min(bottom, d) - max(top, b))
+    sure = coarse.scale > 1 and coarse.score >= SURE_COARSE
+    return sure and shared >= _SHARED * area([fine.box])
 
 
 def _accept(
