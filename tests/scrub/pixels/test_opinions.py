@@ -154,6 +154,43 @@ def test_in_a_small_picture_less_is_enough_for_what_nobody_can_read(
     assert look.is_text(Find(((0, 0, side, high),), score, scale)) is text
 
 
+@pytest.mark.parametrize(
+    ("fine", "coarse", "box", "lines", "text"),
+    [
+        (0.85, 0.97, (90, 80, 400, 160), True, True),
+        (0.75, 0.97, (90, 80, 400, 160), True, False),  # hardly like letters
+        (0.85, 0.90, (90, 80, 400, 160), True, False),  # not sure seen coarsely either
+        (0.85, 0.97, (200, 80, 400, 160), True, False),  # another place, for the most part
+        (0.85, 0.97, (90, 80, 400, 160), False, False),  # of a picture that holds no text
+    ],
+)
+def test_letters_made_of_dots_are_text_beside_other_text(
+    fine: float, coarse: float, box: Rectangle, lines: bool, text: bool
+) -> None:
+    """Nobody reads them, but they look like letters near and far."""
+    filled = [(100, 300, 200, 320)] if lines else []
+    look = Look(Readings(Reader()), OwnWords(frozenset()), 1 << 18, filled)
+    find = Find(((100, 100, 300, 150),), fine)
+    assert look.is_text(find, [find, Find((box,), coarse, 2)]) is text
+
+
+def test_what_is_too_small_for_three_letters_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless it looks much like one, which may be the rest of a name."""
+    asked: list[Rectangle] = []
+
+    def read(_: Reader, plane: Plane, box: Rectangle) -> Words:
+        asked.append(box)
+        return Words("", 0.0)
+
+    monkeypatch.setattr(Reader, "read", read)
+    boxes = [(10, 10, 30, 30), (10, 40, 30, 60), (10, 70, 34, 90)]
+    finds = [Find((box,), score) for box, score in zip(boxes, (0.6, 0.8, 0.6), strict=True)]
+    monkeypatch.setattr(Textness, "find", lambda *_: finds)
+    picture = Picture([np.full((512, 512), 9, np.uint8)], [], keen=True)
+    PictureReader(Markers(())).texts(picture, 0, OwnWords(frozenset()), Budget(0))
+    assert asked == boxes[1:]
+
+
 @pytest.mark.parametrize(("side", "text"), [(128, True), (512, False)])
 def test_large_letters_that_overfill_a_small_picture_do_not_pass_the_gate(
     side: int, text: bool, monkeypatch: pytest.MonkeyPatch
