@@ -62,7 +62,7 @@ class Identity:
 
     @functools.cached_property
     def spellings(self) -> Spellings:
-        """The values in comparable form. Only the UIDs tell the slices of one Series apart."""
+        """The values in comparable form; slices that only UIDs tell apart share all but those."""
         uids = {k.value: k.tag for k in reversed(self.known) if k.kind is Kind.UID}
         others = tuple(k for k in self.known if k.raw or k.kind is not Kind.UID)
         return _spelled(others).naming(uids)
@@ -79,7 +79,7 @@ class Identity:
         return frozenset(self.spellings.names) | frozenset(self.spellings.codes)
 
 
-@functools.lru_cache(maxsize=4)  # what is kept of a patient goes with the next few
+@functools.lru_cache(maxsize=4)  # nothing is kept but of the last few patients
 def _spelled(known: tuple[Known, ...]) -> Spellings:
     return Spellings.of((k.kind.value, k.value, k.tag, k.raw) for k in known)
 

@@ -174,21 +174,53 @@ def test_letters_made_of_dots_are_text_beside_other_text(
     assert look.is_text(find, [find, Find((box,), coarse, 2)]) is text
 
 
-def test_what_is_too_small_for_three_letters_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unless it looks much like one, which may be the rest of a name."""
-    asked: list[Rectangle] = []
+def test_a_word_of_the_file_itself_is_read_however_small_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three letters of 7 pixels, which hardly look like any."""
+    box = (10, 10, 26, 22)
 
-    def read(_: Reader, plane: Plane, box: Rectangle) -> Words:
-        asked.append(box)
-        return Words("", 0.0)
+    def find(_: Textness, plane: Plane, peak: float, edge: float) -> list[Find]:
+        return [Find((box,), 0.6)] if plane[11, 11] else []
 
-    monkeypatch.setattr(Reader, "read", read)
-    boxes = [(10, 10, 30, 30), (10, 40, 30, 60), (10, 70, 34, 90)]
-    finds = [Find((box,), score) for box, score in zip(boxes, (0.6, 0.8, 0.6), strict=True)]
-    monkeypatch.setattr(Textness, "find", lambda *_: finds)
+    monkeypatch.setattr(Textness, "find", find)
+    monkeypatch.setattr(Reader, "read", lambda *_: Words("ILI", 0.55))
     picture = Picture([np.full((512, 512), 9, np.uint8)], [], keen=True)
-    PictureReader(Markers(())).texts(picture, 0, OwnWords(frozenset()), Budget(0))
-    assert asked == boxes[1:]
+    words = OwnWords(frozenset({"ili"}))
+    found = PictureReader(Markers(())).texts(picture, 0, words, Budget(0))
+    assert [text.box for text in found] == [box]
+
+
+def test_doubt_spends_one_reading_of_a_small_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are for frames that show text."""
+    finds = [Find(((10, 10, 90, 40),), 0.5)]
+    monkeypatch.setattr(Textness, "find", lambda *_: finds)
+    monkeypatch.setattr(Reader, "read", lambda *_: Words("", 0.0))
+    monkeypatch.setattr(Reader, "find", lambda *_: [])
+    budget = Budget(8)
+    cine = CineReader(PictureReader(Markers(())), OwnWords(frozenset()), budget, 0)
+    for grey in (9, 90, 200):
+        cine.take(Picture([np.full((128, 128), grey, np.uint8)], []))
+    assert (cine.found, budget.spent) == ([], 1)
+
+
+@pytest.mark.parametrize(("before", "refused"), [(False, True), (True, False)])
+def test_only_the_first_frame_may_puzzle(
+    before: bool, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the frames of a clip one too many would look like something."""
+
+    def find(_: Textness, plane: Plane, peak: float, edge: float) -> list[Find]:
+        return [Find(((10, 10, 90, 70),), 0.6, 2)] if plane[0, 0] else []
+
+    monkeypatch.setattr(Textness, "find", find)
+    monkeypatch.setattr(Reader, "read", lambda *_: Words("", 0.0))
+    monkeypatch.setattr(Reader, "find", lambda *_: [])
+    cine = CineReader(PictureReader(Markers(())), OwnWords(frozenset()), Budget(8), 0)
+    if before:
+        cine.take(Picture([np.zeros((128, 128), np.uint8)], []))
+    with pytest.raises(RefusedError) if refused else nullcontext():
+        cine.take(Picture([np.full((128, 128), 9, np.uint8)], []))
 
 
 @pytest.mark.parametrize(("side", "text"), [(128, True), (512, False)])

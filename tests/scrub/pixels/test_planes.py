@@ -62,3 +62,24 @@ def test_no_plane_of_floats_stands_whole() -> None:
     plane = windowed(values)
     assert peak(lambda: locally(plane)) < 4 * plane.size
     assert peak(lambda: equalised(values)) < 7 * plane.size
+
+
+@pytest.mark.parametrize(
+    ("dtype", "base"),
+    [
+        ("u2", 0),
+        ("i2", -2000),
+        ("u4", 0),
+        ("u4", 1 << 31),
+        ("i4", -(1 << 30)),
+        ("f4", 0),
+        ("f8", 0),
+    ],
+)
+def test_the_greatest_value_stays_the_greatest_when_equalised(dtype: str, base: int) -> None:
+    """Text at the top of a narrow range far from zero: it must not wrap round to the lowest."""
+    values = noisy(256).astype(np.float64) % 3500 + base
+    values[100:110, 100:200] = base + 4095
+    shown = equalised(values.astype(dtype))
+    assert shown[100:110, 100:200].min() == shown.max()
+    assert shown.max() > 200

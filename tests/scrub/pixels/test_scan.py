@@ -151,6 +151,32 @@ def test_a_packaged_picture_without_text_is_left_as_it_is(name: str, verdict: st
     assert (judged(frames).boxes, judged(frames).verdict) == ((), verdict)
 
 
+@pytest.mark.parametrize(
+    ("seed", "side", "text", "height", "contrast", "noise", "spread"),
+    [
+        (27, 256, "ID 774411 B", 12, 6, 0.3, 1.0),
+        (56, 256, "KOWALSKA", 10, 15, 1.5, 1.0),
+        (37, 192, "12.03.1961", 48, 10, 0.3, 0.6),
+    ],
+)
+def test_faint_text_in_noise_passes_the_scan_to_those_who_can_read_it(
+    seed: int, side: int, text: str, height: int, contrast: int, noise: float, spread: float
+) -> None:
+    """The scan gives less than 0.55 to these, of which the map is sure."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:side, :side] / side
+    ground = 60 + 80 * np.exp(-((x - 0.5) ** 2 + (y - 0.5) ** 2) / 0.06)
+    ground += noise * cv2.GaussianBlur(rng.normal(0, 14, (side, side)), (0, 0), spread)
+    canvas = Image.new("L", (side, side))
+    font = ImageFont.load_default(height)
+    ImageDraw.Draw(canvas).text((side // 6, side // 3), text, fill=255, font=font)
+    ink = np.asarray(canvas) / 255
+    frames = ArrayFrames(np.clip(ground + ink * contrast, 0, 255).astype(np.uint8)[None])
+    header = {"Modality": "MR", "ImageType": ["ORIGINAL", "PRIMARY"]}
+    verdict = judged(frames, SOPClassUID="1.2.840.10008.5.1.4.1.1.4", **header)
+    assert (verdict.report.suspect, hidden(verdict, ink > 0.5) > 0.95) == ("", True)
+
+
 def test_noise_of_an_odd_size_is_no_text() -> None:
     """Rows that were repeated to fill a cell once looked like letters."""
     rng = np.random.default_rng(9)

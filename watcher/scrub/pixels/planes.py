@@ -124,12 +124,12 @@ def _grey(frame: NDArray[Any]) -> NDArray[Any]:
 def equalised(values: NDArray[Any]) -> Plane:
     """Contrast-limited adaptive histogram equalisation over the whole range of the values."""
     if values.dtype.kind == "f":
-        values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
+        values = np.nan_to_num(values.astype(np.float32), posinf=0.0, neginf=0.0)
     low, high = float(values.min()), float(values.max())
     scale = 65535 / max(high - low, 1e-12)
     cells = np.empty(values.shape, np.uint16)
     for strip in _strips(values.shape):
-        cells[strip] = (values[strip].astype(np.float32) - low) * scale
+        cells[strip] = (values[strip].astype(np.float64) - low) * scale
     spread = np.asarray(cv2.createCLAHE(_CLIP, _CLAHE_TILES).apply(cells), np.uint16)
     return np.right_shift(spread, 8, out=spread).astype(np.uint8)
 

@@ -46,9 +46,9 @@ from watcher.scrub.pixels.textness import Find, Textness
 # On the textness map: what is looked at again (a coarse scale sees more that is none), and how far
 # a find reaches.
 LOOK, LOOK_COARSE, EDGE = 0.40, 0.60, 0.40
-# The same in a small picture, at any scale, for letters that overfill it look like nothing else and
-# hardly like letters. Of 92 ordinary ones four have a find of 0.30, which has them read in full;
-# none has one of 0.55, which does not pass when nobody can read it.
+# In a small picture, at any scale, for letters that overfill it look like nothing else and hardly
+# like letters: what is looked at beside text, what does not pass when nobody can read it, and what
+# is text. Of 92 ordinary ones three have a find of LOOK, and none one of 0.55.
 LOOK_SMALL, DOUBT_SMALL, SURE_SMALL = 0.30, 0.55, 0.70
 GATE_COARSE = 0.75  # as GATE
 # What is enough for a suspect picture of a known device to be read in full: a find that scores
@@ -59,7 +59,7 @@ DETECTED = 0.60
 _MARKER_SCORE = 0.90
 _ROUNDS = 6
 _LARGE = 3 << 18  # pixels: what a screen or an ultrasound has is shown twice as large as a whole
-_SMALLEST = 24  # pixels: three letters of 8 pixels need as many, with their margin
+_SMALLEST = 24  # pixels: three letters of 8 pixels need as many; a test tile holds no name
 _PARTS = 4  # of a find that are read, the largest first
 # A find is known when accepted ones cover this share of it; all of it is text when this share is.
 # Seen coarsely, lines grow together: then less is enough, the next look sees what was left.
@@ -129,7 +129,7 @@ class PictureReader:
             eager = bool(found) or picture.keen
             look = Look(Readings(self._reader), words, picture.size, [text.box for text in found])
             fresh = list(self._look(planes, finds, look, eager=eager))
-            due |= bool(fresh) or _in_doubt(picture, planes, finds, look.readings)
+            due |= bool(fresh) or _in_doubt(picture, planes, finds, look.readings, budget)
             if not fresh and not full and due and budget.spend():
                 full = True
                 fresh = list(self._read_in_full(planes, faint, look))
@@ -145,11 +145,14 @@ class PictureReader:
         stay, and nobody can read."""
         if not picture.small:
             return False
-        return any(
-            find.score >= DOUBT_SMALL and not self._may_stay(self._reader.read(plane, find.box))
+        boxes = [
+            (plane, box)
             for plane, finds in zip(picture.planes, self._likely(picture.planes, True), strict=True)
             for find in finds
-        )
+            if find.score >= DOUBT_SMALL
+            for box in find.boxes
+        ]
+        return not all(self._may_stay(self._reader.read(plane, box)) for plane, box in boxes)
 
     def seen(self, planes: list[Plane]) -> list[Rectangle]:
         """Boxes of all that looks like text, read or not."""
@@ -192,7 +195,7 @@ class PictureReader:
         """The gate and the first reader: what the textness map shows, fine scales first."""
         fine, coarse = (LOOK, LOOK_COARSE) if eager else (GATE, GATE_COARSE)
         if look.small:
-            fine = coarse = LOOK_SMALL
+            fine = coarse = LOOK_SMALL if eager else LOOK
         for plane, seen in zip(planes, finds, strict=True):
             likely = [f for f in seen if f.score >= (fine if f.scale == 1 else coarse)]
             yield from self._judged(plane, likely, look, unread=True)
@@ -241,8 +244,6 @@ class PictureReader:
 
     def _opinion(self, plane: Plane, box: Rectangle, eye: float, look: Look) -> Opinion:
         """What the recogniser says of one box that looked like text as much as `eye`."""
-        if _holds_no_word(box, eye):
-            return Opinion.UNREADABLE
         left, top, right, bottom = box
         read = look.readings.of(plane, box)
         if look.words.found_in(read.text):
@@ -263,22 +264,24 @@ class PictureReader:
 
 
 def _in_doubt(
-    picture: Picture, planes: list[Plane], finds: list[list[Find]], readings: Readings
+    picture: Picture,
+    planes: list[Plane],
+    finds: list[list[Find]],
+    readings: Readings,
+    budget: Budget,
 ) -> bool:
-    """Whether something nearly is text, or can nearly be read; in a small picture, anything."""
-    if picture.small or not picture.keen:
-        return picture.small and any(finds)
+    """Whether something nearly is text, or can nearly be read; in a small picture any find, once:
+    of a clip the other readings are for frames that show text.
+    """
     seen = [(p, find) for p, some in zip(planes, finds, strict=True) for find in some]
+    if picture.small and budget.spent == 0 and any(find.score >= LOOK for _, find in seen):
+        return True
+    if not picture.keen:
+        return False
     if any(find.score >= EYE_SURE for _, find in seen):
         return True
-    boxes = [(p, box, find.score) for p, find in seen for box in find.boxes[:_PARTS]]
-    reads = (readings.of(p, box) for p, box, eye in boxes if not _holds_no_word(box, eye))
+    reads = (readings.of(p, box) for p, find in seen for box in find.boxes[:_PARTS])
     return any(read.score >= HALF_READ and read.letters for read in reads)
-
-
-def _holds_no_word(box: Rectangle, eye: float) -> bool:
-    """Whether it is too small for three letters, and hardly looks like one."""
-    return max(box[2] - box[0], box[3] - box[1]) < _SMALLEST and eye < EYE_SURE
 
 
 def _shows_again(coarse: Find, fine: Find) -> bool:

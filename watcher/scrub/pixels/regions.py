@@ -62,9 +62,9 @@ def _fact_of(value: Any, printed: bool) -> Fact:
 
 
 @functools.lru_cache(_REMEMBERED)
-def _fact_of_raw(raw: RawDataElement, printed: bool) -> Fact:
+def _fact_of_raw(raw: RawDataElement) -> Fact:
     """Without pydicom's conversion, which takes longer than all the rules."""
-    return _fact_of(convert_raw_data_element(raw).value, printed)
+    return _fact_of(convert_raw_data_element(raw).value, printed=True)
 
 
 def _is_plain(value: bytes | None) -> bool:
@@ -97,8 +97,9 @@ class RuleBook:
             return Fact()
         printed = keyword in self._printed
         raw: Any = dataset.get_item(tag)
-        if isinstance(raw, RawDataElement) and raw.VR in _PLAIN and _is_plain(raw.value):
-            return _fact_of_raw(raw._replace(value_tell=0), printed)
+        plain = isinstance(raw, RawDataElement) and raw.VR in _PLAIN and _is_plain(raw.value)
+        if printed and plain:
+            return _fact_of_raw(raw._replace(value_tell=0))
         return _fact_of(dataset[tag].value, printed)
 
     def _evaluated(self, answers: tuple[Fact, ...]) -> tuple[Rule, ...]:

@@ -27,7 +27,7 @@ _SMALLEST = 24  # pixels: below that a shrunken picture holds no line of text
 _TILE = 1024
 # The scan passes what reaches this; then the network sees so much around it, and is believed but
 # for a rim, where it lacks surroundings. All in pixels, multiples of the cells of both networks.
-SUSPICION = 0.55
+SUSPICION = 0.35
 # Of 183 planted strings one scored below 0.7 on the scan, on a screen that is read in full anyway.
 HINT = 0.20
 _HALO, _RIM = 48, 24
