@@ -10,15 +10,23 @@ from watcher.scrub.pixels.regions import Rectangle
 
 
 @pytest.mark.parametrize(
-    ("side", "height", "all_of_it"), [(200, 55, True), (200, 45, False), (400, 220, False)]
+    ("side", "line", "lines", "all_of_it"),
+    [
+        (128, 33, 1, True),
+        (100, 32, 1, True),
+        (128, 32, 1, False),  # a quarter, not more
+        (128, 20, 3, False),  # small letters
+        (132, 44, 1, False),  # no tiny picture
+    ],
 )
-def test_a_small_picture_that_text_overfills_is_filled_whole(
-    side: int, height: int, all_of_it: bool
+def test_a_tiny_picture_that_large_letters_overfill_is_filled_whole(
+    side: int, line: int, lines: int, all_of_it: bool
 ) -> None:
-    """Two lines that overlap count once; the margin around them does not."""
-    lines = [Text((0, 0, side, height), 0.8), Text((0, 10, side, height - 10), 0.9)]
-    got = with_margins(lines, side, side)
-    assert got[2:] == ([Text((0, 0, side, side), 0.9)] if all_of_it else [])
+    """What overlaps counts once; the margin around it does not."""
+    texts = [Text((0, n * line, side, n * line + line), 0.8) for n in range(lines)]
+    texts.append(Text((0, 10, side, line), 0.9))
+    got = with_margins(texts, side, side)
+    assert got[len(texts) :] == ([Text((0, 0, side, side), 0.9)] if all_of_it else [])
 
 
 @pytest.mark.parametrize(
@@ -28,12 +36,14 @@ def test_a_small_picture_that_text_overfills_is_filled_whole(
         ((100, 100, 140, 300), (90, 60, 150, 340)),  # standing
         ((10, 5, 300, 45), (0, 0, 340, 55)),  # the picture ends
         ((250, 440, 490, 480), (210, 430, 500, 490)),
-        ((100, 100, 300, 112), (88, 97, 312, 115)),  # 12 high
+        ((100, 100, 300, 112), (94, 100, 306, 112)),  # 12 high
+        ((100, 100, 131, 300), (100, 85, 131, 315)),  # 31 high
         ((150, 120, 400, 320), (70, 100, 480, 340)),  # several lines
     ],
 )
 def test_each_line_gets_a_margin(box: Rectangle, filled: Rectangle) -> None:
-    """A line's height along it, a quarter across it, within the picture."""
+    """A large line's height along it, a quarter across it; half of a small one's; within the
+    picture."""
     assert with_margins([Text(box, 0.9)], 490, 500) == [Text(filled, 0.9)]
 
 
