@@ -15,11 +15,11 @@ from watcher.scrub.pixels.regions import Rectangle
         (128, 33, 1, True),
         (100, 32, 1, True),
         (128, 32, 1, False),  # a quarter, not more
-        (128, 20, 3, False),  # small letters
+        (128, 20, 3, True),
         (132, 44, 1, False),  # no tiny picture
     ],
 )
-def test_a_tiny_picture_that_large_letters_overfill_is_filled_whole(
+def test_a_tiny_picture_that_text_overfills_is_filled_whole(
     side: int, line: int, lines: int, all_of_it: bool
 ) -> None:
     """What overlaps counts once; the margin around it does not."""

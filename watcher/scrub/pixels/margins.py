@@ -13,32 +13,25 @@ from watcher.scrub.pixels.picture import Text, covered
 # beyond what they saw. Of a line this high, in pixels, more along it, a letter or so, and across.
 _ALONG, _LARGE, _ALONG_LARGE, _ACROSS_LARGE = 0.5, 32, 1.0, 0.25
 _LARGEST = 80  # pixels: what is higher is several lines
-_TINY = 1 << 14  # pixels of a picture that large letters overfill: by more than this share of it
-_MUCH = 1 / 4
+_TINY, _MUCH = 1 << 14, 1 / 4  # pixels of a picture, and how much of it text may take at most
 
 
 def with_margins(texts: list[Text], rows: int, columns: int) -> list[Text]:
     """The texts of a picture of `rows` x `columns` pixels, as they are to be filled.
 
-    Where large letters take more than a quarter of a tiny picture one more box takes all of it:
-    they end anywhere, and what lies between them is of no use.
+    Where they take more than a quarter of a tiny picture one more box takes all of it: letters so
+    large end anywhere, and what lies between them is of no use.
     """
     wider = [_widened(text, rows, columns) for text in texts]
     size = rows * columns
-    large = any(_height(text) >= _LARGE for text in texts)
-    if size <= _TINY and large and covered(texts, (rows, columns)).sum() > _MUCH * size:
+    if size <= _TINY and covered(texts, (rows, columns)).sum() > _MUCH * size:
         wider.append(Text((0, 0, columns, rows), max(text.score for text in texts)))
     return wider
 
 
-def _height(text: Text) -> int:
-    left, top, right, bottom = text.box
-    return min(right - left, bottom - top)
-
-
 def _widened(text: Text, rows: int, columns: int) -> Text:
     left, top, right, bottom = text.box
-    height = min(_height(text), _LARGEST)
+    height = min(right - left, bottom - top, _LARGEST)
     shares = (_ALONG_LARGE, _ACROSS_LARGE) if height >= _LARGE else (_ALONG, 0.0)
     along, across = (int(share * height) for share in shares)
     aside, down = (along, across) if right - left >= bottom - top else (across, along)
