@@ -240,19 +240,21 @@ def test_large_letters_that_overfill_a_small_picture_do_not_pass_the_gate(
 
 
 @pytest.mark.parametrize(
-    ("score", "read", "passes"),
+    ("score", "scale", "read", "passes"),
     [
-        (0.60, Words("", 0.0), False),
-        (0.60, Words("L", 0.95), True),  # a marker
-        (0.60, Words("L", 0.60), False),
-        (0.50, Words("", 0.0), True),
+        (0.60, 1, Words("", 0.0), False),
+        (0.50, 1, Words("", 0.0), True),
+        (0.50, 2, Words("", 0.0), False),
+        (0.40, 2, Words("", 0.0), True),
+        (0.60, 2, Words("L", 0.95), True),  # a marker
+        (0.60, 2, Words("L", 0.60), False),
     ],
 )
 def test_what_is_half_like_letters_does_not_pass_in_a_small_picture(
-    score: float, read: Words, passes: bool, monkeypatch: pytest.MonkeyPatch
+    score: float, scale: int, read: Words, passes: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody can read it, so nobody can tell; a person has to."""
-    finds = [Find(((10, 10, 90, 70),), score, 2)]
+    finds = [Find(((10, 10, 90, 70),), score, scale)]
     monkeypatch.setattr(Textness, "find", lambda *_: finds)
     monkeypatch.setattr(Reader, "read", lambda *_: read)
     monkeypatch.setattr(Reader, "find", lambda *_: [])

@@ -47,9 +47,11 @@ from watcher.scrub.pixels.textness import Find, Textness
 # a find reaches.
 LOOK, LOOK_COARSE, EDGE = 0.40, 0.60, 0.40
 # In a small picture, at any scale, for letters that overfill it look like nothing else and hardly
-# like letters: what is looked at beside text, what does not pass when nobody can read it, and what
-# is text. Of 92 ordinary ones three have a find of LOOK, and none one of 0.55.
-LOOK_SMALL, DOUBT_SMALL, SURE_SMALL = 0.30, 0.55, 0.70
+# like letters: what is looked at beside text, and what is text.
+LOOK_SMALL, SURE_SMALL = 0.30, 0.70
+# What does not pass there when nobody can read it, at the fine scale and at a coarser one: of 92
+# ordinary ones none has a find of as much; the greatest are 0.54 and 0.37.
+DOUBT_SMALL, DOUBT_COARSE = 0.55, 0.45
 GATE_COARSE = 0.75  # as GATE
 # What is enough for a suspect picture of a known device to be read in full: a find that scores
 # EYE_SURE, or one of LOOK of which a letter can be read.
@@ -149,7 +151,7 @@ class PictureReader:
             (plane, box)
             for plane, finds in zip(picture.planes, self._likely(picture.planes, True), strict=True)
             for find in finds
-            if find.score >= DOUBT_SMALL
+            if find.score >= (DOUBT_SMALL if find.scale == 1 else DOUBT_COARSE)
             for box in find.boxes
         ]
         return not all(self._may_stay(self._reader.read(plane, box)) for plane, box in boxes)
