@@ -157,8 +157,8 @@ def test_in_a_small_picture_less_is_enough_for_what_nobody_can_read(
 @pytest.mark.parametrize(
     ("fine", "coarse", "box", "lines", "text"),
     [
-        (0.85, 0.97, (90, 80, 400, 160), True, True),
-        (0.75, 0.97, (90, 80, 400, 160), True, False),  # hardly like letters
+        (0.65, 0.97, (90, 80, 400, 160), True, True),
+        (0.55, 0.97, (90, 80, 400, 160), True, False),  # hardly like letters
         (0.85, 0.90, (90, 80, 400, 160), True, False),  # not sure seen coarsely either
         (0.85, 0.97, (200, 80, 400, 160), True, False),  # another place, for the most part
         (0.85, 0.97, (90, 80, 400, 160), False, False),  # of a picture that holds no text

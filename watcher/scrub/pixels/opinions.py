@@ -12,9 +12,10 @@ from watcher.scrub.pixels.regions import Rectangle
 # strings none scored below 0.75), and what is text even if nobody can read it (of 268 finds in
 # text-free pictures none scored as much, of 85 small planted strings all but 2).
 GATE, SURE = 0.60, 0.90
-# What is text in a picture that holds other text, at the fine scale and at a coarser one: in 1,080
-# pictures in which all but one string had been filled nothing else looked like that any more.
-NEARLY, SURE_COARSE = 0.80, 0.95
+# In a picture that holds other text, what passes the gate at the fine scale and reaches this at a
+# coarser one is text: in 1,080 pictures in which all but one string had been filled nothing else
+# reached it any more, but for what takes a quarter of a picture.
+SURE_COARSE = 0.95
 # What nobody can read is no line of text when it fills more of the picture; beside a line of text,
 # of which it may be the rest, when it fills still more.
 TOO_LARGE, TOO_LARGE_BESIDE = 0.25, 0.40

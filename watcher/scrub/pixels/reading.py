@@ -16,7 +16,6 @@ from watcher.scrub.pixels.marks import Markers, OwnWords
 from watcher.scrub.pixels.opinions import (
     EYE_SURE,
     GATE,
-    NEARLY,
     SURE,
     SURE_COARSE,
     TOO_LARGE,
@@ -92,8 +91,8 @@ class Look:
 
     def is_text(self, find: Find, others: Iterable[Find] = ()) -> bool:
         """Whether it is text though nobody can read it: sure, and no larger than a line is; in a
-        small picture of any size; in one that holds text also what is nearly sure, and sure seen
-        coarsely, as letters made of dots are. `others` were found with it.
+        small picture of any size; in one that holds text also what is sure seen coarsely only, as
+        letters made of dots are. `others` were found with it.
         """
         if self.small:
             return find.score >= SURE_SMALL
@@ -102,7 +101,7 @@ class Look:
         if find.scale > 1 or area(find.boxes) >= most:
             return False
         again = self.lines and any(_shows_again(other, find) for other in others)
-        return find.score >= (NEARLY if again else SURE)
+        return find.score >= (GATE if again else SURE)
 
 
 class PictureReader:
