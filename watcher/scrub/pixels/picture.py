@@ -99,6 +99,13 @@ def gap(one: Rectangle, other: Rectangle) -> int:
     return max(across, down)
 
 
+def overlap(one: Rectangle, other: Rectangle) -> int:
+    """Pixels that lie in both boxes."""
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    return max(0, across) * max(0, down)
+
+
 def area(boxes: Iterable[Rectangle]) -> int:
     """Pixels of some boxes; where two overlap they count twice."""
     return sum((right - left) * (bottom - top) for left, top, right, bottom in boxes)

@@ -33,6 +33,7 @@ from watcher.scrub.pixels.picture import (
     Text,
     area,
     gap,
+    overlap,
     paint,
     share_of,
 )
@@ -142,8 +143,7 @@ class PictureReader:
         raise RefusedError(Reason.BURNED_IN, "text left after redaction")
 
     def puzzles(self, picture: Picture) -> bool:
-        """Whether a small picture without text shows what is half like letters, no marker that may
-        stay, and nobody can read."""
+        """Whether a small picture without text shows what is half like letters, and no marker."""
         if not picture.small:
             return False
         boxes = [
@@ -287,11 +287,8 @@ def _in_doubt(
 
 def _shows_again(coarse: Find, fine: Find) -> bool:
     """Whether a coarse find is sure of what a fine one shows."""
-    left, top, right, bottom = coarse.box
-    a, b, c, d = fine.box
-    shared = max(0, min(right, c) - max(left, a)) * max(0, min(bottom, d) - max(top, b))
     sure = coarse.scale > 1 and coarse.score >= SURE_COARSE
-    return sure and shared >= _SHARED * area([fine.box])
+    return sure and overlap(coarse.box, fine.box) >= _SHARED * area([fine.box])
 
 
 def _accept(
