@@ -63,7 +63,7 @@ def _fact_of(value: Any, printed: bool) -> Fact:
 
 @functools.lru_cache(_REMEMBERED)
 def _fact_of_raw(raw: RawDataElement) -> Fact:
-    """Without pydicom's conversion, which takes longer than all the rules."""
+    """Converted once: that takes longer than all the rules."""
     return _fact_of(convert_raw_data_element(raw).value, printed=True)
 
 
